@@ -1,0 +1,1 @@
+"""The architecture file as data: model, loading, checks, hydration, grants. Pure: no cloud, no clock."""

@@ -1,0 +1,1 @@
+"""Google's APIs on loopback, one folder per Google service."""

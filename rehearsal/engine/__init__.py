@@ -1,0 +1,1 @@
+"""A small Pulumi engine in Python, driven by the unmodified Automation API."""
