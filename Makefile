@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # One mark per lock: a changed lock installs again, an unchanged one costs nothing.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-long check stop format lock clean install
+.PHONY: demo test check stop format lock clean install
 
 demo: $(INSTALLED) ## Deploy the sample system on this machine, and prove that it works.
 	@$(BIN)/conductor up testdata/architectures/tracer.yaml --env $(ENV)
