@@ -25,6 +25,7 @@ command line into an exit code, one line and the hint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -110,13 +111,21 @@ class BuildFailed(PhaseFailed):
 
 
 class StackFailed(PhaseFailed):
-    """An operation on a stack failed; `stack` names it."""
+    """An operation on a stack failed; `failures` has the messages by resource name."""
 
     code = "stack-failed"
 
-    def __init__(self, message: str, *, stack: str = "", hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        stack: str = "",
+        failures: Mapping[str, str] | None = None,
+        hint: str = "",
+    ) -> None:
         super().__init__(message, hint=hint)
         self.stack = stack
+        self.failures = dict(failures or {})
 
 
 class StackLocked(StackFailed):

@@ -1,0 +1,1 @@
+"""The only importer of `pulumi.automation`: workspaces, operations on stacks, engine choice."""

@@ -1,0 +1,60 @@
+"""The stacks' configuration files: `environments/Pulumi.<stack>.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from orchestration.automation.results import Json
+from orchestration.environments import write_atomically
+
+
+class StackConfigFiles:
+    """The configuration files of one environment's stacks."""
+
+    def __init__(self, folder: Path, environment: str) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    def path(self, stack: str) -> Path:
+        """The file of one stack."""
+        return self._folder / f"Pulumi.{stack}.yaml"
+
+    def write(self, stack: str, values: Mapping[str, Json]) -> None:
+        """Set our keys; keys of others, and the encryption salt, stay.
+
+        Stacks of one environment share a salt: deriving the key of one takes a quarter of a
+        second, and every stack would pay it again.
+        """
+        path = self.path(stack)
+        content = _read(path)
+        before = dict(content)
+        if "encryptionsalt" not in content:
+            salt = self._shared_salt()
+            if salt is not None:
+                content = {"encryptionsalt": salt, **content}
+        held = content.get("config")
+        content["config"] = {**(held if isinstance(held, dict) else {}), **values}
+        if content != before:
+            write_atomically(path, yaml.safe_dump(content, sort_keys=False))
+
+    def remove(self, stack: str) -> None:
+        """Delete the file of a stack that is gone."""
+        self.path(stack).unlink(missing_ok=True)
+
+    def _shared_salt(self) -> str | None:
+        for path in sorted(self._folder.glob(f"Pulumi.{self._environment}.*.yaml")):
+            salt = _read(path).get("encryptionsalt")
+            if isinstance(salt, str):
+                return salt
+        return None
+
+
+def _read(path: Path) -> dict[str, Json]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return content if isinstance(content, dict) else {}

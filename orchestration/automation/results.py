@@ -1,0 +1,133 @@
+"""What an operation on a stack did, or would do, in our own types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+# Operations that leave a resource as it is; the engine counts them, people do not care.
+QUIET_OPERATIONS = frozenset({"same", "read", "read-replacement", "refresh", "discard"})
+
+
+class EventKind(StrEnum):
+    """What happened to one resource of a stack."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+    FAILED = "failed"
+    DIAGNOSTIC = "diagnostic"
+
+
+@dataclass(frozen=True, slots=True)
+class StackEvent:
+    """One step of an operation, as it happens."""
+
+    stack: str
+    kind: EventKind
+    operation: str = ""
+    urn: str = ""
+    type: str = ""
+    name: str = ""
+    message: str = ""
+    severity: str = ""
+
+
+OnStackEvent: TypeAlias = Callable[[StackEvent], None]
+
+
+def ignore_event(_event: StackEvent) -> None:
+    """Be an `OnStackEvent` for callers that do not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackResult:
+    """What `up`, `refresh` or `destroy` did.
+
+    `changes` counts resources by operation (`create`, `update`, `same` …).
+    """
+
+    stack: str
+    outputs: Mapping[str, Json]
+    changes: Mapping[str, int]
+    duration_s: float
+
+    @property
+    def changed(self) -> int:
+        """How many resources were changed in any way."""
+        return count_changes(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyChange:
+    """One property path that differs, and whether that replaces the resource."""
+
+    path: str
+    kind: str
+
+    @property
+    def replaces(self) -> bool:
+        """Whether this difference alone makes a new resource."""
+        return self.kind.endswith("-replace")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One operation that the next `up` would apply."""
+
+    operation: str
+    urn: str
+    type: str
+    name: str
+    changes: tuple[PropertyChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StackPreview:
+    """What an `up` would do; `outputs` are predicted, unknown ones are `UNKNOWN_OUTPUT`."""
+
+    stack: str
+    steps: tuple[PlannedStep, ...]
+    outputs: Mapping[str, Json]
+    changes: Mapping[str, int]
+    duration_s: float
+
+    @property
+    def changed(self) -> int:
+        """How many resources would change in any way."""
+        return count_changes(self.changes)
+
+
+# How an unknown value stands in predicted outputs; `stacks.upstream` reads the same mark.
+UNKNOWN_OUTPUT: Mapping[str, Json] = {"__unknown__": True}
+
+
+@dataclass(slots=True)
+class Failures:
+    """The errors of one operation, by resource name; what names no resource is under ''."""
+
+    by_resource: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, message: str) -> None:
+        """Note one error; the same text for the same resource counts once."""
+        messages = self.by_resource.setdefault(name, [])
+        if message not in messages:
+            messages.append(message)
+
+    def lines(self) -> list[str]:
+        """Render each error on one line, those of resources first."""
+        named = [(name, texts) for name, texts in self.by_resource.items() if name]
+        general = [("", self.by_resource[""])] if "" in self.by_resource else []
+        return [
+            f"{name}: {text}" if name else text
+            for name, texts in (*named, *general)
+            for text in texts
+        ]
+
+
+def count_changes(changes: Mapping[str, int]) -> int:
+    """Count the operations that change something."""
+    return sum(count for operation, count in changes.items() if operation not in QUIET_OPERATIONS)

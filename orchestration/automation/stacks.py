@@ -1,0 +1,203 @@
+"""Operations on the stacks of one environment, through the Automation API.
+
+Programs are always the source program of the project's folder, never inline ones, so that what
+runs here is what `pulumi up -s STACK` runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulumi.automation import (
+    CommandError,
+    ConcurrentUpdateError,
+    LocalWorkspaceOptions,
+    OpType,
+    OutputMap,
+    PulumiCommand,
+    Stack,
+    StackNotFoundError,
+    create_or_select_stack,
+    select_stack,
+)
+
+from orchestration.automation.events import EventReader
+from orchestration.automation.results import (
+    Json,
+    OnStackEvent,
+    StackPreview,
+    StackResult,
+    ignore_event,
+)
+from orchestration.errors import StackFailed, StackLocked
+
+# Resources of one stack at once: the calls wait for the network, not for a processor.
+DEFAULT_PARALLEL = 32
+UPSTREAM_VARIABLE = "CONDUCTOR_UPSTREAM"
+
+
+@dataclass(frozen=True, slots=True)
+class StackHome:
+    """Where the stacks live: the project's folder, the state backend and its passphrase."""
+
+    project_dir: Path
+    backend_url: str
+    passphrase_file: Path
+    pulumi_home: Path | None = None
+
+    def environ(self) -> dict[str, str]:
+        """Give the variables that point Pulumi at them."""
+        variables = {
+            "PULUMI_BACKEND_URL": self.backend_url,
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase_file),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        if self.pulumi_home is not None:
+            variables["PULUMI_HOME"] = str(self.pulumi_home)
+        return variables
+
+
+class StackOperations:
+    """Preview, up, refresh and destroy of single stacks; safe to use from several threads.
+
+    `credentials` is asked before every operation, so that a token never outlives its hour.
+    """
+
+    def __init__(
+        self,
+        home: StackHome,
+        command: PulumiCommand,
+        credentials: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self._home = home
+        self._command = command
+        self._credentials = credentials
+
+    def create(self, stack: str) -> None:
+        """Make the stack if it does not exist.
+
+        Raises:
+            StackFailed: the backend refused.
+        """
+        try:
+            self._open(stack)
+        except CommandError as error:
+            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
+
+    def up(
+        self,
+        stack: str,
+        *,
+        refresh: bool = True,
+        continue_on_error: bool = False,
+        on_event: OnStackEvent = ignore_event,
+    ) -> StackResult:
+        """Bring the stack up, making it first if needed.
+
+        Raises:
+            StackFailed: the operation failed; `failures` has the messages by resource.
+            StackLocked: another operation on the stack is under way.
+        """
+        reader = EventReader(stack, on_event)
+        started = time.monotonic()
+        try:
+            result = self._open(stack).up(
+                parallel=DEFAULT_PARALLEL,
+                refresh=refresh,
+                continue_on_error=continue_on_error,
+                color="never",
+                on_event=reader,
+            )
+        except CommandError as error:
+            raise _failure(stack, error, reader) from error
+        return StackResult(
+            stack=stack,
+            outputs=_plain(result.outputs),
+            changes=_counts(result.summary.resource_changes or {}),
+            duration_s=time.monotonic() - started,
+        )
+
+    def preview(
+        self,
+        stack: str,
+        *,
+        refresh: bool = True,
+        upstream: Path | None = None,
+        on_event: OnStackEvent = ignore_event,
+    ) -> StackPreview:
+        """Say what `up` would do; `upstream` names a file of other stacks' predicted outputs.
+
+        Raises:
+            StackFailed: the program or the preview failed.
+        """
+        reader = EventReader(stack, on_event)
+        started = time.monotonic()
+        extra = {UPSTREAM_VARIABLE: str(upstream)} if upstream is not None else {}
+        try:
+            result = self._open(stack, extra).preview(
+                parallel=DEFAULT_PARALLEL, refresh=refresh, color="never", on_event=reader
+            )
+        except CommandError as error:
+            raise _failure(stack, error, reader) from error
+        return StackPreview(
+            stack=stack,
+            steps=reader.steps,
+            outputs=reader.outputs,
+            changes=_counts(result.change_summary),
+            duration_s=time.monotonic() - started,
+        )
+
+    def outputs(self, stack: str) -> Mapping[str, Json] | None:
+        """Read the stack's recorded outputs; None when it was never made."""
+        try:
+            found = select_stack(
+                stack, work_dir=str(self._home.project_dir), opts=self._options({})
+            )
+        except StackNotFoundError:
+            return None
+        return _plain(found.outputs())
+
+    def _open(self, stack: str, extra: Mapping[str, str] | None = None) -> Stack:
+        return create_or_select_stack(
+            stack, work_dir=str(self._home.project_dir), opts=self._options(extra or {})
+        )
+
+    def _options(self, extra: Mapping[str, str]) -> LocalWorkspaceOptions:
+        variables = {**self._home.environ(), **self._credentials(), **extra}
+        return LocalWorkspaceOptions(env_vars=variables, pulumi_command=self._command)
+
+
+def _counts(changes: Mapping[OpType, int]) -> dict[str, int]:
+    """Name the operations by their words: the history gives text, the events an enumeration."""
+    return {str(getattr(op, "value", op)): count for op, count in changes.items()}
+
+
+def _plain(outputs: OutputMap) -> dict[str, Json]:
+    return {name: output.value for name, output in outputs.items()}
+
+
+def _failure(stack: str, error: CommandError, reader: EventReader) -> StackFailed:
+    """Say in one line why an operation failed: the engine's own diagnostics come first."""
+    if isinstance(error, ConcurrentUpdateError):
+        return StackLocked(
+            f"stack {stack} is locked by another operation",
+            stack=stack,
+            hint="wait for it to end; `conductor up` clears a lock whose owner has died",
+        )
+    lines = reader.failures.lines()
+    if not lines:
+        lines = [line for line in str(error).splitlines() if "error:" in line] or [
+            next(iter(str(error).strip().splitlines()), "no reason was given")
+        ]
+    first = lines[0].splitlines()[0] if lines[0] else "no reason was given"
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return StackFailed(
+        f"stack {stack}: {first}{more}",
+        stack=stack,
+        failures={
+            name: "\n".join(messages) for name, messages in reader.failures.by_resource.items()
+        },
+    )

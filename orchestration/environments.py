@@ -1,0 +1,262 @@
+"""An environment on disk: its folders, its record, and the lock that makes runs take turns.
+
+An environment is one deployed copy of one architecture. What was deployed is in the stacks'
+state; this module only knows where everything lies and what the environment was made for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from orchestration.errors import EnvironmentBusy, EnvironmentMismatch, UsageError
+from orchestration.settings import Settings
+
+# A name becomes part of stack names (`[A-Za-z0-9_.-]`) and of label values (lower case); the dot
+# separates the parts of a stack's name.
+ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
+
+
+class TargetName(StrEnum):
+    """Where an environment lives."""
+
+    LOCAL = "local"
+    GOOGLE = "google"
+
+
+class EnvironmentRecord(BaseModel):
+    """What an environment was made for; written once, when it is made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    target: TargetName
+    architecture_name: str
+    project_id: str
+    made_at: AwareDatetime
+
+
+class LockHolder(BaseModel):
+    """Who runs in an environment, for the message that others get."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str
+    host: str
+    pid: int
+    since: AwareDatetime
+    doing: str
+
+    def describe(self, now: datetime) -> str:
+        """Say who holds the environment, where, and for how long."""
+        age_s = max(0, int((now - self.since).total_seconds()))
+        return f"`{self.doing}` of {self.user} on {self.host} (pid {self.pid}, for {age_s} s)"
+
+
+class Environment:
+    """The folders and files of one environment."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        if not ENVIRONMENT_NAME.fullmatch(name):
+            raise UsageError(
+                f"environment name {name!r} is not usable",
+                hint="use lower-case letters, digits and hyphens, at most 40, a letter first",
+            )
+        self.name = name
+        self.settings = settings
+        self.folder = settings.environments_dir / name
+
+    @property
+    def record_file(self) -> Path:
+        """What the environment was made for."""
+        return self.folder / "environment.json"
+
+    @property
+    def architecture_file(self) -> Path:
+        """The hydrated architecture that the stacks read."""
+        return self.folder / "architecture.yaml"
+
+    @property
+    def generated_dir(self) -> Path:
+        """`SERVICE/resources.yaml` of every service."""
+        return self.folder / "generated"
+
+    @property
+    def contexts_dir(self) -> Path:
+        """One build context per service."""
+        return self.folder / "contexts"
+
+    @property
+    def runs_dir(self) -> Path:
+        """One folder per run."""
+        return self.folder / "runs"
+
+    @property
+    def state_dir(self) -> Path:
+        """The `file://` backend of the environment's stacks."""
+        return self.folder / "state"
+
+    @property
+    def ledger_dir(self) -> Path:
+        """The commands that the director has finished."""
+        return self.folder / "director"
+
+    @property
+    def cloud_dir(self) -> Path:
+        """The local cloud's data."""
+        return self.folder / "cloud"
+
+    @property
+    def passphrase_file(self) -> Path:
+        """The passphrase of the stacks' secrets."""
+        return self.folder / "passphrase"
+
+    def record(self) -> EnvironmentRecord | None:
+        """Read what the environment was made for; None when it was never made.
+
+        Raises:
+            UsageError: the record cannot be read.
+        """
+        try:
+            return EnvironmentRecord.model_validate_json(self.record_file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (ValidationError, OSError) as error:
+            raise UsageError(
+                f"{self.record_file} cannot be read: {_first_line(error)}",
+                hint="restore the file; it says what the environment was made for",
+            ) from error
+
+    def require_record(self) -> EnvironmentRecord:
+        """Read the record of an environment that must exist.
+
+        Raises:
+            UsageError: there is no such environment; the message names those there are.
+        """
+        record = self.record()
+        if record is None:
+            known = ", ".join(known_environments(self.settings)) or "none yet"
+            raise UsageError(
+                f"there is no environment {self.name!r} (known: {known})",
+                hint=f"make it with `conductor up ARCHITECTURE --env {self.name}`",
+            )
+        return record
+
+    def make(self, *, target: TargetName, architecture_name: str, project_id: str) -> None:
+        """Make the environment, or confirm that it was made for the same purpose.
+
+        Raises:
+            EnvironmentMismatch: it holds another architecture, target or project.
+        """
+        record = self.record()
+        if record is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.state_dir.mkdir(exist_ok=True)
+            self._write_passphrase()
+            made = EnvironmentRecord(
+                name=self.name,
+                target=target,
+                architecture_name=architecture_name,
+                project_id=project_id,
+                made_at=datetime.now(UTC),
+            )
+            write_atomically(self.record_file, made.model_dump_json(indent=2) + "\n")
+            return
+        for what, held, asked in (
+            ("architecture", record.architecture_name, architecture_name),
+            ("target", record.target, target),
+            ("project", record.project_id, project_id),
+        ):
+            if held != asked:
+                raise EnvironmentMismatch(
+                    f"environment {self.name!r} holds {what} {held!r}, not {asked!r}",
+                    hint="choose another name with --env",
+                )
+
+    def _write_passphrase(self) -> None:
+        if self.passphrase_file.exists():
+            return
+        descriptor = os.open(self.passphrase_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+
+    @contextmanager
+    def locked(self, doing: str) -> Iterator[None]:
+        """Hold the environment while the block runs; the kernel frees it if we die.
+
+        Raises:
+            EnvironmentBusy: somebody else holds it; the message names who, where, how long.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise EnvironmentBusy(
+                    f"environment {self.name!r} is busy: {_holder(file.name)}"
+                ) from error
+            file.truncate(0)
+            holder = LockHolder(
+                user=getpass.getuser(),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                since=datetime.now(UTC),
+                doing=doing,
+            )
+            file.write(holder.model_dump_json())
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _holder(path: str) -> str:
+    try:
+        return LockHolder.model_validate_json(Path(path).read_bytes()).describe(datetime.now(UTC))
+    except (OSError, ValidationError):
+        return "its holder has not said its name yet"
+
+
+def known_environments(settings: Settings) -> list[str]:
+    """Name the environments that exist, sorted."""
+    return sorted(file.parent.name for file in settings.environments_dir.glob("*/environment.json"))
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Replace a file in one step, so that no reader and no crash sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, object]]:
+    """Read a file of JSON lines; a last line that a crash cut short is left out."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                return
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,1 @@
+"""Where a system is deployed: what is different between the local cloud and Google's."""
