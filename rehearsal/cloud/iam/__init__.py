@@ -1,0 +1,1 @@
+"""IAM: who may do what, service accounts and custom roles."""

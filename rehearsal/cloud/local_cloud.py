@@ -1,0 +1,114 @@
+"""One local cloud: a project, its state, and what the services share.
+
+The services themselves are folders beside this module; `rehearsal.cloud.registry` lists them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rehearsal.cloud.artifactregistry.images import Images
+from rehearsal.cloud.call_log import CallLog
+from rehearsal.cloud.errors import failed_precondition
+from rehearsal.cloud.iam.access import Iam
+from rehearsal.cloud.iam.propagation import Delays, Propagation
+from rehearsal.cloud.operations import Operations
+from rehearsal.cloud.serviceusage.state import EnabledApis
+from rehearsal.cloud.store import Store
+from rehearsal.cloud.tokens import Tokens
+
+DEFAULT_PROJECT: Final = "local-proj"
+DEFAULT_PROJECT_NUMBER: Final = "123456789012"
+DEPLOYER: Final = "user:developer@local.test"
+
+
+class LocalCloud:
+    """Everything that the services of one local cloud share.
+
+    Attributes:
+        project_id: The only project.
+        project_number: Its number; resources are also found by it.
+        deployer: The member who owns the project.
+        store: Where all state is.
+        iam: Who may do what.
+        tokens: Who is calling.
+        operations: Long-running operations.
+        apis: Which APIs are enabled.
+        images: The container images in Artifact Registry.
+        log: The call log.
+        data_dir: The folder of all files.
+        port: The port of the REST APIs; 0 until it is bound.
+        pubsub_port: The port of the deployer's Pub/Sub over gRPC; 0 until it is bound.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        project_id: str = DEFAULT_PROJECT,
+        propagation: Propagation = Propagation.SEEDED,
+        seed: int = 0,
+        port: int = 0,
+        pubsub_port: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.data_dir = data_dir
+        self.project_id = project_id
+        self.project_number = _project_number(project_id)
+        self.deployer = DEPLOYER
+        self.port = port
+        self.pubsub_port = pubsub_port
+        self.clock = clock
+        self.store = Store(data_dir / "state.sqlite")
+        self.tokens = Tokens(data_dir / "keys", clock)
+        self.iam = Iam(
+            self.store, project_id=project_id, delays=Delays(propagation, seed), clock=clock
+        )
+        self.operations = Operations(self.store)
+        self.apis = EnabledApis(self.store, project_id=project_id)
+        self.images = Images(self.store, data_dir / "blobs")
+        self.log = CallLog(data_dir / "calls.jsonl")
+        self._claim_project()
+
+    @property
+    def project(self) -> str:
+        """The project's resource name."""
+        return f"projects/{self.project_id}"
+
+    def canonical(self, name: str) -> str:
+        """The full resource name by project id, whichever way the project was named."""
+        parts = name.split("/", 2)
+        if parts[0] == "projects" and parts[1:2] in ([self.project_number], ["-"]):
+            parts[1] = self.project_id
+        return "/".join(parts)
+
+    async def close(self) -> None:
+        """Give up unfinished operations and close the files."""
+        await self.operations.stop()
+        self.store.close()
+        self.log.close()
+
+    def _claim_project(self) -> None:
+        """Create the project in a new data folder, with the deployer as its owner."""
+        known = self.store.get("cloud.settings", "project")
+        if known is None:
+            owner = {"role": "roles/owner", "members": [self.deployer]}
+            self.iam.set_policy(self.project, {"bindings": [owner]}, immediately=True)
+            self.store.put("cloud.settings", "project", {"projectId": self.project_id})
+        elif known["projectId"] != self.project_id:
+            raise failed_precondition(
+                f"the data folder {self.data_dir} belongs to project {known['projectId']},"
+                f" not to {self.project_id}"
+            )
+
+
+def _project_number(project_id: str) -> str:
+    if project_id == DEFAULT_PROJECT:
+        return DEFAULT_PROJECT_NUMBER
+    digest = int(hashlib.sha256(project_id.encode()).hexdigest(), 16)
+    return str(10**11 + digest % (9 * 10**11))

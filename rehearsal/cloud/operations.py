@@ -1,0 +1,118 @@
+"""Long-running operations of every API, under the names that Google gives them.
+
+A service starts the work or hands in a finished answer; clients poll. What the work does is the
+service's matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import ApiError, aborted, not_found
+from rehearsal.cloud.store import Store
+
+_KIND: Final = "operations"
+EMPTY: Final[JsonObject] = {"@type": "type.googleapis.com/google.protobuf.Empty"}
+
+
+class Operations:
+    """All operations of one local cloud."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._abandon_unfinished()
+
+    def finished(
+        self, parent: str, response: JsonObject, *, metadata: JsonObject | None = None,
+        name: str = "",
+    ) -> JsonObject:
+        """Record an operation that is done already.
+
+        Args:
+            parent: What the operation belongs to, like `projects/p/locations/l`.
+            response: The result, with its `@type`.
+            metadata: What the API tells about the operation, with its `@type`.
+            name: The full name, where the API does not use `<parent>/operations/<id>`.
+        """
+        name = name or f"{parent}/operations/{uuid.uuid4()}"
+        body = _body(name, metadata) | {"done": True, "response": response}
+        self._store.put(_KIND, name, body)
+        return body
+
+    def start(
+        self,
+        parent: str,
+        work: Coroutine[Any, Any, JsonObject],
+        *,
+        metadata: JsonObject | None = None,
+    ) -> JsonObject:
+        """Run the work beside the requests; what it returns or raises is the operation's result.
+
+        An `ApiError` becomes the operation's error.
+        """
+        name = f"{parent}/operations/{uuid.uuid4()}"
+        body = _body(name, metadata)
+        self._store.put(_KIND, name, body | {"done": False})
+        self._tasks[name] = asyncio.create_task(self._run(name, body, work), name=name)
+        return body
+
+    def get(self, name: str) -> JsonObject:
+        """Return an operation as it stands.
+
+        Raises:
+            ApiError: 404.
+        """
+        body = self._store.get(_KIND, name)
+        if body is None:
+            raise not_found(f"Operation '{name}' was not found.")
+        return body
+
+    async def wait(self, name: str) -> JsonObject:
+        """Return the operation once it is done."""
+        task = self._tasks.get(name)
+        if task is not None:
+            await asyncio.wait([task])
+        return self.get(name)
+
+    async def stop(self) -> None:
+        """Give up all unfinished work."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(
+        self, name: str, body: JsonObject, work: Coroutine[Any, Any, JsonObject]
+    ) -> None:
+        result: JsonObject
+        try:
+            result = {"response": await work}
+        except ApiError as error:
+            result = {"error": error.to_status()}
+        except Exception as error:
+            internal = ApiError(500, "INTERNAL", f"Internal error: {error!r}")
+            self._store.put(_KIND, name, body | {"done": True, "error": internal.to_status()})
+            raise
+        finally:
+            self._tasks.pop(name, None)
+        self._store.put(_KIND, name, body | {"done": True} | result)
+
+    def _abandon_unfinished(self) -> None:
+        """Fail what a previous process left unfinished: nobody works on it any more."""
+        error = aborted("The local cloud was restarted while the operation ran.").to_status()
+        unfinished = [
+            (name, body | {"done": True, "error": error})
+            for name, body in self._store.items(_KIND)
+            if not body["done"]
+        ]
+        self._store.put_many(_KIND, unfinished)
+
+
+def _body(name: str, metadata: JsonObject | None) -> JsonObject:
+    return {"name": name} | ({"metadata": metadata} if metadata else {})
