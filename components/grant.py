@@ -13,7 +13,7 @@ from pulumi_gcp import (
 )
 
 from architecture import grants as planned
-
+from architecture import names
 from components.tokens import Area, token
 
 
@@ -72,7 +72,7 @@ def _add_member(
                 name, project=project, location=on.location, name=on.name, **who
             )
         case "service-account":
-            path = f"projects/{project}/serviceAccounts/{on.name}"
+            path = names.account_path(on.name, project)
             serviceaccount.IAMMember(name, service_account_id=path, **who)
         case "repository":
             artifactregistry.RepositoryIamMember(

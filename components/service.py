@@ -10,9 +10,10 @@ from pulumi_gcp import cloudrunv2
 
 from components.tokens import Area, token
 
-# A service has two minutes to become healthy; asking every second makes a quick one quick.
+# A service has four minutes to become healthy, the most that Cloud Run allows: the grants it needs
+# may take that long to work. Asking every second makes a quick one quick.
 PROBE_PERIOD_S = 1
-PROBE_FAILURES = 120
+PROBE_FAILURES = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Container:
     cpu: str = "1"
     memory: str = "512Mi"
     health_path: str | None = None
-    port: int | None = None
+    health_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,6 @@ def _scaling(scaling: Scaling) -> cloudrunv2.ServiceTemplateScalingArgs | None:
 
 
 def _container(container: Container, scaling: Scaling) -> cloudrunv2.ServiceTemplateContainerArgs:
-    ports = None
-    if container.port is not None:
-        ports = cloudrunv2.ServiceTemplateContainerPortsArgs(container_port=container.port)
     return cloudrunv2.ServiceTemplateContainerArgs(
         image=container.image,
         envs=_variables(container),
@@ -109,8 +107,7 @@ def _container(container: Container, scaling: Scaling) -> cloudrunv2.ServiceTemp
             # An instance that is always there works between requests too: it pulls messages.
             cpu_idle=not scaling.min_instances,
         ),
-        ports=ports,
-        startup_probe=_startup_probe(container.health_path),
+        startup_probe=_startup_probe(container),
     )
 
 
@@ -133,13 +130,15 @@ def _variables(container: Container) -> list[cloudrunv2.ServiceTemplateContainer
 
 
 def _startup_probe(
-    health_path: str | None,
+    container: Container,
 ) -> cloudrunv2.ServiceTemplateContainerStartupProbeArgs | None:
     """Ask the health route; without one, Cloud Run's own probe waits for the open port."""
-    if health_path is None:
+    if container.health_path is None:
         return None
     return cloudrunv2.ServiceTemplateContainerStartupProbeArgs(
-        http_get=cloudrunv2.ServiceTemplateContainerStartupProbeHttpGetArgs(path=health_path),
+        http_get=cloudrunv2.ServiceTemplateContainerStartupProbeHttpGetArgs(
+            path=container.health_path, port=container.health_port
+        ),
         period_seconds=PROBE_PERIOD_S,
         timeout_seconds=PROBE_PERIOD_S,
         failure_threshold=PROBE_FAILURES,

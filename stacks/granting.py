@@ -1,0 +1,37 @@
+"""Declares the grants of a layer, each after what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+import pulumi
+from architecture.grants import Grant as PlannedGrant
+
+from components.grant import Grant, describe
+from stacks.context import StackContext
+
+After: TypeAlias = Callable[[PlannedGrant], Sequence[pulumi.Resource | None]]
+
+
+def declare_grants(
+    context: StackContext, grants: Iterable[PlannedGrant], *, after: After
+) -> list[Grant]:
+    """Declare grants.
+
+    Args:
+        context: The stack that the grants belong to.
+        grants: Some or all of the stack's grants.
+        after: Which of the stack's resources a grant must follow; None entries are ignored.
+    """
+    declared = []
+    for grant in grants:
+        needed = [resource for resource in after(grant) if resource is not None]
+        opts = pulumi.ResourceOptions(depends_on=needed)
+        declared.append(Grant(grant, project=context.project, opts=opts))
+    return declared
+
+
+def applied_grants(context: StackContext) -> list[dict[str, str]]:
+    """Describe the stack's grants, as its outputs name them."""
+    return [describe(grant) for grant in context.grants]

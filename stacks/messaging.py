@@ -1,0 +1,90 @@
+"""Declares the topics and subscriptions of one dataflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from architecture.grants import Grant
+
+from architecture import names
+from architecture.durations import seconds
+from architecture.model import Dataflow
+from architecture.model import Subscription as PlannedSubscription
+from components.labels import resource_labels
+from components.subscription import Delivery, Subscription
+from components.topic import Topic
+from stacks.context import StackContext
+
+
+@dataclass(frozen=True, slots=True)
+class Messaging:
+    """The declared topics and subscriptions, by name."""
+
+    topics: dict[str, Topic]
+    subscriptions: dict[str, Subscription]
+
+    def resource_of(self, grant: Grant) -> pulumi.Resource | None:
+        """Return the topic or subscription that a grant is on, if it is one of these."""
+        match str(grant.resource.kind):
+            case "topic":
+                return self.topics.get(grant.resource.name)
+            case "subscription":
+                return self.subscriptions.get(grant.resource.name)
+        return None
+
+
+def declare_messaging(context: StackContext, name: str, dataflow: Dataflow) -> Messaging:
+    """Declare a dataflow's topics, and after them its subscriptions."""
+    topics = {}
+    for topic in dataflow.resources.topics:
+        topics[topic.name] = Topic(
+            topic.name,
+            project=context.project,
+            labels=_labels(context, name, topic.labels),
+            message_retention_duration=_seconds(topic.message_retention_duration),
+            teardown_protection=context.is_protected(topic),
+        )
+    subscriptions = {}
+    for subscription in dataflow.resources.subscriptions:
+        # A subscription's topic may belong to another dataflow: then its path is enough.
+        used = (subscription.topic, _dead_letter_topic(subscription))
+        after = [topics[topic] for topic in used if topic in topics]
+        subscriptions[subscription.name] = Subscription(
+            subscription.name,
+            project=context.project,
+            topic_path=names.topic_path(context.project, subscription.topic),
+            delivery=_delivery(context, subscription),
+            labels=_labels(context, name, subscription.labels),
+            opts=pulumi.ResourceOptions(depends_on=after),
+        )
+    return Messaging(topics, subscriptions)
+
+
+def _labels(context: StackContext, dataflow: str, own: dict[str, str]) -> dict[str, str]:
+    labels = {**context.architecture.labels, **own}
+    return resource_labels(context.name.environment, dataflow, labels)
+
+
+def _dead_letter_topic(subscription: PlannedSubscription) -> str | None:
+    policy = subscription.dead_letter_policy
+    return policy.topic if policy is not None else None
+
+
+def _delivery(context: StackContext, subscription: PlannedSubscription) -> Delivery:
+    retry, dead = subscription.retry_policy, subscription.dead_letter_policy
+    return Delivery(
+        ack_deadline_seconds=subscription.ack_deadline_seconds,
+        message_retention_duration=_seconds(subscription.message_retention_duration),
+        minimum_backoff=_seconds(retry.minimum_backoff) if retry else None,
+        maximum_backoff=_seconds(retry.maximum_backoff) if retry else None,
+        dead_letter_topic_path=names.topic_path(context.project, dead.topic) if dead else None,
+        max_delivery_attempts=dead.max_delivery_attempts if dead else None,
+        filter=subscription.filter or None,
+        enable_message_ordering=subscription.enable_message_ordering or None,
+    )
+
+
+def _seconds(duration: str) -> str | None:
+    """Return a duration in the only form that Pub/Sub takes, `600s`; None where none is given."""
+    return f"{seconds(duration):g}s" if duration else None
