@@ -33,7 +33,6 @@ class TargetName(StrEnum):
     """Where an environment lives."""
 
     LOCAL = "local"
-    GOOGLE = "google"
 
 
 class EnvironmentRecord(BaseModel):

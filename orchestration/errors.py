@@ -19,8 +19,9 @@
     ├── CloudUnreachable           the target's APIs do not answer              exit 1
     └── Interrupted                Ctrl-C                                       exit 130
 
-Each has a stable `code` (kebab-case) and a `hint`: what to do next. The edges translate once: the
-command line into an exit code, one line and the hint.
+Each has a stable `code` (kebab-case) and a `hint`: what to do next; `details` holds more lines,
+such as the end of a log. The edges translate once: the command line into an exit code, one line
+and the hint.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class ConductorError(Exception):
     retryable: ClassVar[bool] = False
     default_hint: ClassVar[str] = ""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, details: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.details = details
         self.hint = hint or self.default_hint
 
 
@@ -121,9 +123,10 @@ class StackFailed(PhaseFailed):
         *,
         stack: str = "",
         failures: Mapping[str, str] | None = None,
+        details: str = "",
         hint: str = "",
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, details=details, hint=hint)
         self.stack = stack
         self.failures = dict(failures or {})
 

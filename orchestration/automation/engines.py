@@ -1,7 +1,7 @@
 """Which Pulumi engine is behind the Automation API.
 
-The local target uses the embedded engine; Google Cloud needs the real `pulumi`. This is the one
-place that imports the embedded engine.
+The local target uses the embedded engine, or the real `pulumi` where it is asked for. This is the
+one place that imports the embedded engine.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from enum import StrEnum
 
 from pulumi.automation import PulumiCommand
 
-from orchestration.environments import TargetName
-from orchestration.errors import PrerequisitesMissing, UsageError
+from orchestration.errors import PrerequisitesMissing
 
 # The first release whose events the SDK reads over gRPC (SDK 3.272, `automation/_stack.py`).
 MINIMUM_PULUMI = (3, 206, 0)
@@ -28,19 +27,13 @@ class EngineName(StrEnum):
     PULUMI = "pulumi"
 
 
-def choose_engine(name: EngineName, target: TargetName) -> PulumiCommand:
-    """Make the engine's command for a target.
+def choose_engine(name: EngineName) -> PulumiCommand:
+    """Make the engine's command; `auto` is the embedded one.
 
     Raises:
-        UsageError: the embedded engine was asked for a target other than the local one.
-        PrerequisitesMissing: the real `pulumi` is not installed, or too old.
+        PrerequisitesMissing: the real `pulumi` was asked for, and is not there or too old.
     """
-    if name is EngineName.EMBEDDED and target is not TargetName.LOCAL:
-        raise UsageError(
-            "the embedded engine talks to the local cloud only",
-            hint="leave --engine out, or use --engine pulumi",
-        )
-    if name is EngineName.PULUMI or target is not TargetName.LOCAL:
+    if name is EngineName.PULUMI:
         return _real_pulumi()
     # The engine brings grpc along; a command that never runs a stack does not pay for it.
     from rehearsal.engine.command import EmbeddedPulumi  # noqa: PLC0415

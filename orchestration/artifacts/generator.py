@@ -1,0 +1,43 @@
+"""`resources.yaml` per service: which resources it is linked to, and nothing else.
+
+What belongs into each file is decided in `architecture.service_resources`; this module writes it
+beside the environment, never into the user's source tree.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from architecture.model import Architecture
+from architecture.service_resources import resources_for
+
+from orchestration.environments import write_atomically
+
+FILE_NAME = "resources.yaml"
+
+
+class ConfigGenerator:
+    """Writes `FOLDER/SERVICE/resources.yaml` for every service of an architecture."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def generate(self, architecture: Architecture) -> Mapping[str, Path]:
+        """Write all files and give their paths by service; files of services gone are deleted."""
+        files = {
+            service.name: self._write(service.name, architecture)
+            for service in architecture.all_services()
+        }
+        for leftover in self._folder.iterdir():
+            if leftover.name not in files:
+                shutil.rmtree(leftover)
+        return files
+
+    def _write(self, service: str, architecture: Architecture) -> Path:
+        path = self._folder / service / FILE_NAME
+        text = yaml.safe_dump(resources_for(architecture, service), sort_keys=False, indent=4)
+        write_atomically(path, text)
+        return path

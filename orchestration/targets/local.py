@@ -1,0 +1,202 @@
+"""The local target: a local cloud on loopback, started on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import httpx
+
+from orchestration.automation.results import Json
+from orchestration.environments import Environment, TargetName
+from orchestration.errors import CloudUnreachable
+from orchestration.settings import PROJECT_DIR_VARIABLE
+
+if TYPE_CHECKING:
+    # The client brings 0.5 s of imports along; only runs that send messages pay for it.
+    from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+    from rehearsal.cloud.control import CloudInfo
+
+DEFAULT_PROJECT = "local-proj"
+
+# The path under which the local cloud serves each API, and the provider's name for its endpoint.
+# Names as the official provider reads them (pulumi-gcp 10: `iamBeta` serves service accounts,
+# `resourceManager` projects).
+API_PATHS: Mapping[str, str] = {
+    "artifactregistry": "artifactregistry/v1",
+    "bigquery": "bigquery/bigquery/v2",
+    "cloudbilling": "cloudbilling/v1",
+    "cloudscheduler": "cloudscheduler/v1",
+    "firestore": "firestore/v1",
+    "iam": "iam/v1",
+    "iamcredentials": "iamcredentials/v1",
+    "pubsub": "pubsub/v1",
+    "resourcemanager": "resourcemanager/v1",
+    "run": "run/v2",
+    "secretmanager": "secretmanager/v1",
+    "serviceusage": "serviceusage/v1",
+    "storage": "storage/storage/v1",
+}
+PROVIDER_ENDPOINTS: Mapping[str, str] = {
+    "artifactRegistryCustomEndpoint": "artifactregistry/v1",
+    "bigQueryCustomEndpoint": "bigquery/bigquery/v2",
+    "cloudBillingCustomEndpoint": "cloudbilling/v1",
+    "cloudResourceManagerCustomEndpoint": "resourcemanager/v1",
+    "cloudRunV2CustomEndpoint": "run/v2",
+    "cloudSchedulerCustomEndpoint": "cloudscheduler/v1",
+    "firestoreCustomEndpoint": "firestore/v1",
+    "iamBetaCustomEndpoint": "iam/v1",
+    "iamCustomEndpoint": "iam/v1",
+    "pubsubCustomEndpoint": "pubsub/v1",
+    "resourceManagerCustomEndpoint": "resourcemanager/v1",
+    "secretManagerCustomEndpoint": "secretmanager/v1",
+    # Calls go to v1, their operations are polled on v1beta1.
+    "serviceUsageCustomEndpoint": "serviceusage/v1beta1",
+    "storageCustomEndpoint": "storage/storage/v1",
+}
+# Settings that spare the official provider its waits and its calls to the internet.
+PROVIDER_SETTINGS: Mapping[str, str] = {
+    "gcp:pollInterval": "100ms",
+    "gcp:skipRegionValidation": "true",
+    "gcp:disableGlobalProjectWarning": "true",
+    "gcp:addPulumiAttributionLabel": "false",
+}
+
+
+class LocalTarget:
+    """One environment's local cloud."""
+
+    name = TargetName.LOCAL
+
+    def __init__(
+        self, environment: Environment, *, project_id: str, region: str, propagation: str = "seeded"
+    ) -> None:
+        self.project_id = project_id
+        self._environment = environment
+        self._region = region
+        self._propagation = propagation
+        self._info: CloudInfo | None = None
+
+    def prepare(self) -> None:
+        """Start the local cloud unless it runs already.
+
+        Raises:
+            CloudUnreachable: it did not start.
+        """
+        from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
+
+        try:
+            self._info = control.start(
+                self._environment.cloud_dir,
+                project_id=self.project_id,
+                propagation=self._propagation,
+            )
+        except (control.CloudError, OSError) as error:
+            raise CloudUnreachable(
+                f"the local cloud did not start: {error}",
+                hint=f"read {self._environment.cloud_dir / 'server.log'}",
+            ) from error
+
+    @property
+    def info(self) -> CloudInfo:
+        """Where the running local cloud is.
+
+        Raises:
+            CloudUnreachable: it does not run.
+        """
+        if self._info is None:
+            from rehearsal.cloud import control  # noqa: PLC0415 - as in `prepare`
+
+            self._info = control.status(self._environment.cloud_dir)
+        if self._info is None:
+            raise CloudUnreachable(
+                f"the local cloud of {self._environment.name!r} does not run",
+                hint=f"start it with `conductor cloud start --env {self._environment.name}`",
+            )
+        return self._info
+
+    @property
+    def deployer(self) -> str:
+        """The member whom the local cloud takes for the owner."""
+        return self.info.deployer
+
+    @property
+    def base_url(self) -> str:
+        """The local cloud's address."""
+        return f"http://127.0.0.1:{self.info.port}"
+
+    def stack_config(self) -> Mapping[str, Json]:
+        """Point the provider at the local cloud."""
+        return {
+            "gcp:project": self.project_id,
+            "gcp:region": self._region,
+            **PROVIDER_SETTINGS,
+            **{
+                f"gcp:{key}": f"{self.base_url}/{path}/" for key, path in PROVIDER_ENDPOINTS.items()
+            },
+            "conductor:registry": f"127.0.0.1:{self.info.port}",
+            "conductor:deployer": self.deployer,
+        }
+
+    def director_environment(self) -> Mapping[str, str]:
+        """The director shares this machine: the same folders serve it."""
+        return {
+            PROJECT_DIR_VARIABLE: str(self._environment.settings.project_dir),
+            "CONDUCTOR_ENVIRONMENT": self._environment.name,
+            "CONDUCTOR_TARGET": self.name.value,
+            "CONDUCTOR_LEDGER": str(self._environment.ledger_dir),
+            "PULUMI_BACKEND_URL": f"file://{self._environment.state_dir}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._environment.passphrase_file),
+        }
+
+    def credentials(self) -> Mapping[str, str]:
+        """The deployer's token, for the gcp provider."""
+        return {"GOOGLE_OAUTH_ACCESS_TOKEN": self.access_token()}
+
+    def access_token(self) -> str:
+        """The deployer's token; it does not expire."""
+        return self.info.deployer_token
+
+    def identity_token(self, audience: str) -> str:
+        """Ask the local cloud for an identity token of the deployer."""
+        try:
+            answer = httpx.get(
+                f"{self.base_url}/_local/identity-token",
+                params={"audience": audience},
+                headers={"Authorization": f"Bearer {self.access_token()}"},
+            )
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise CloudUnreachable(f"the local cloud does not answer: {error}") from error
+        return str(answer.json()["token"])
+
+    def endpoints(self) -> Mapping[str, str]:
+        """Every API under its path prefix."""
+        return {api: f"{self.base_url}/{path}" for api, path in API_PATHS.items()}
+
+    @property
+    def pubsub_host(self) -> str:
+        """What `PUBSUB_EMULATOR_HOST` would be for the deployer."""
+        return f"127.0.0.1:{self.info.pubsub_port}"
+
+    def publisher(self) -> PublisherClient:
+        """A client on the deployer's Pub/Sub port."""
+        import grpc  # noqa: PLC0415 - as above
+        from google.cloud.pubsub_v1 import PublisherClient  # noqa: PLC0415
+        from google.pubsub_v1.services.publisher.transports import (  # noqa: PLC0415
+            PublisherGrpcTransport,
+        )
+
+        channel = grpc.insecure_channel(self.pubsub_host)
+        return PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+
+    def subscriber(self) -> SubscriberClient:
+        """A client on the deployer's Pub/Sub port."""
+        import grpc  # noqa: PLC0415 - as above
+        from google.cloud.pubsub_v1 import SubscriberClient  # noqa: PLC0415
+        from google.pubsub_v1.services.subscriber.transports import (  # noqa: PLC0415
+            SubscriberGrpcTransport,
+        )
+
+        channel = grpc.insecure_channel(self.pubsub_host)
+        return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))

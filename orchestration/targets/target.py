@@ -1,0 +1,72 @@
+"""What a run asks of the place it deploys to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from orchestration.automation.results import Json
+from orchestration.environments import TargetName
+
+if TYPE_CHECKING:
+    from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
+
+class Target(Protocol):
+    """A place to deploy to. Everything but `prepare` needs a prepared one."""
+
+    @property
+    def name(self) -> TargetName:
+        """Which kind of place it is."""
+        ...
+
+    @property
+    def project_id(self) -> str:
+        """The project that everything is deployed to."""
+        ...
+
+    @property
+    def deployer(self) -> str:
+        """The IAM member that runs the deployment, as in `user:ada@example.com`."""
+        ...
+
+    def prepare(self) -> None:
+        """Make it usable, or say what is missing.
+
+        Raises:
+            PrerequisitesMissing: credentials or tools are missing.
+            CloudUnreachable: its APIs do not answer.
+        """
+        ...
+
+    def stack_config(self) -> Mapping[str, Json]:
+        """Give the configuration that every stack needs here: `gcp:*` and `conductor:*` keys."""
+        ...
+
+    def director_environment(self) -> Mapping[str, str]:
+        """Give the variables by which the director finds the stacks' state and this project."""
+        ...
+
+    def credentials(self) -> Mapping[str, str]:
+        """Give the environment variables by which providers authenticate; fresh at each call."""
+        ...
+
+    def access_token(self) -> str:
+        """Give an OAuth access token of the deployer."""
+        ...
+
+    def identity_token(self, audience: str) -> str:
+        """Give an identity token of the deployer, for calls to private services."""
+        ...
+
+    def endpoints(self) -> Mapping[str, str]:
+        """Give the base URL, with its version, of each API, by names such as `pubsub`."""
+        ...
+
+    def publisher(self) -> PublisherClient:
+        """Make a Pub/Sub publisher client."""
+        ...
+
+    def subscriber(self) -> SubscriberClient:
+        """Make a Pub/Sub subscriber client."""
+        ...
