@@ -1,0 +1,105 @@
+"""Links: which service writes to or reads from which resource, and how it learns its name.
+
+What a link means for rights is in `architecture.grants`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from architecture.model import (
+    Architecture,
+    BigQueryTable,
+    LinkedResource,
+    LookupMethod,
+    Resource,
+    ServiceMapping,
+    Subscription,
+    Topic,
+)
+
+
+class Direction(StrEnum):
+    """Which way data flows between service and resource."""
+
+    PRODUCES = "produces"
+    CONSUMES = "consumes"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One service's use of one resource; `kind` is the resource's key in the file."""
+
+    dataflow: str
+    kind: str
+    resource: Resource
+    direction: Direction
+    mapping: ServiceMapping
+
+    @property
+    def method(self) -> LookupMethod:
+        """How the service learns the name; `resources.yaml` unless the link says otherwise."""
+        return self.mapping.lookup.method if self.mapping.lookup else "yaml"
+
+    @property
+    def resource_name(self) -> str:
+        """The resource's name as programs use it; a table's is `dataset.table`."""
+        if isinstance(self.resource, BigQueryTable):
+            return f"{self.resource.dataset}.{self.resource.name}"
+        return self.resource.name
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds the name, for a link with `method: env`."""
+        if self.mapping.lookup and self.mapping.lookup.key:
+            return self.mapping.lookup.key
+        stem = self.resource.name.upper().replace("-", "_")
+        return f"{stem}_{_suffix(self.kind, self.direction)}"
+
+
+_SUFFIXES = {
+    "bigquery_tables": "TABLE",
+    "gcs_buckets": "BUCKET",
+    "firestore_collections": "COLLECTION",
+    "firestore_databases": "DATABASE",
+}
+
+
+def _suffix(kind: str, direction: Direction) -> str:
+    if kind == "topics":
+        return "TOPIC_ID"
+    if kind == "subscriptions":
+        return "SUB_ID"
+    verb = "WRITE" if direction is Direction.PRODUCES else "READ"
+    return f"{verb}_{_SUFFIXES[kind]}"
+
+
+def all_links(arch: Architecture) -> Iterator[Link]:
+    """Yield every link of every dataflow, in the file's order."""
+    for dataflow, flow in arch.dataflows.items():
+        for kind, resource in flow.resources.each():
+            for direction, mapping in _mappings(resource):
+                yield Link(dataflow, kind, resource, direction, mapping)
+
+
+def links_by_service(arch: Architecture) -> dict[str, list[Link]]:
+    """Return every service's links by the service's name."""
+    links: dict[str, list[Link]] = {}
+    for link in all_links(arch):
+        links.setdefault(link.mapping.name, []).append(link)
+    return links
+
+
+def _mappings(resource: Resource) -> Iterator[tuple[Direction, ServiceMapping]]:
+    match resource:
+        case Topic(producer_service=ServiceMapping() as producer):
+            yield Direction.PRODUCES, producer
+        case Subscription(consumer_service=ServiceMapping() as consumer):
+            yield Direction.CONSUMES, consumer
+        case LinkedResource():
+            yield from ((Direction.PRODUCES, mapping) for mapping in resource.producers)
+            yield from ((Direction.CONSUMES, mapping) for mapping in resource.consumers)
+        case _:
+            pass

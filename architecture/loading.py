@@ -1,0 +1,112 @@
+"""Read an architecture file: text to tree, tree to model, all findings in one pass.
+
+Nothing but the file itself is looked at: whether source folders exist is checked where they are
+used. No content makes `load` raise anything but `InvalidArchitecture`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from architecture.binding import bind
+from architecture.checks import check
+from architecture.findings import Finding, InvalidArchitecture, Severity
+from architecture.model import Architecture
+from architecture.yaml_tree import Node, UnreadableYaml, locate, parse
+
+MAX_BYTES: Final = 10_000_000
+"""A larger file is no architecture; one with 3,000 services has some 3 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A usable architecture, what should be better in its file, and where that is."""
+
+    architecture: Architecture
+    warnings: tuple[Finding, ...]
+    path: Path
+
+
+@dataclass(slots=True)
+class _Findings:
+    """Collects what is wrong in one file."""
+
+    path: Path
+    found: list[Finding] = field(default_factory=list)
+
+    def add(
+        self, severity: Severity, rule: str, place: tuple[int, int], message: str, fix: str
+    ) -> None:
+        self.found.append(Finding(rule, severity, self.path, *place, message, fix))
+
+    def refused(self, rule: str, message: str, fix: str) -> InvalidArchitecture:
+        self.add(Severity.ERROR, rule, (0, 0), message, fix)
+        return InvalidArchitecture(self.found)
+
+    def in_order(self) -> tuple[Finding, ...]:
+        """Return each finding once, in the file's order."""
+        return tuple(sorted(set(self.found), key=lambda f: (f.line, f.column, f.rule, f.message)))
+
+
+def load(path: Path) -> Loaded:
+    """Read, check and return the architecture of a file.
+
+    Raises:
+        InvalidArchitecture: the file cannot be read or has errors; carries all of them.
+    """
+    findings = _Findings(path)
+    return _understand(_read(path, findings), findings)
+
+
+def loads(text: str, path: Path) -> Loaded:
+    """Check and return the architecture of a text; `path` is only named in findings.
+
+    Raises:
+        InvalidArchitecture: the text has errors; carries all of them.
+    """
+    return _understand(text, _Findings(path))
+
+
+def _read(path: Path, findings: _Findings) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise findings.refused("no-file", "there is no such file", "check the path") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        message = f"the file cannot be read: {reason}"
+        raise findings.refused("unreadable-file", message, "check its rights") from None
+    if len(content) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES:,} bytes"
+        raise findings.refused("too-large", message, "is it an architecture file?")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} of the file is not UTF-8"
+        raise findings.refused("not-utf8", message, "save the file as UTF-8") from None
+
+
+def _understand(text: str, findings: _Findings) -> Loaded:
+    try:
+        root = parse(text)
+    except UnreadableYaml as error:
+        place = (error.line, error.column)
+        findings.add(Severity.ERROR, error.rule, place, error.message, error.fix)
+        raise InvalidArchitecture(findings.in_order()) from None
+    if root is None:
+        raise findings.refused("empty-file", "the file is empty", "start with `name:`")
+    architecture = bind(root, Architecture, findings.add)
+    _check(architecture, root, findings)
+    found = findings.in_order()
+    if any(finding.severity is Severity.ERROR for finding in found):
+        raise InvalidArchitecture(found)
+    return Loaded(architecture, found, findings.path)
+
+
+def _check(architecture: Architecture, root: Node, findings: _Findings) -> None:
+    for problem in check(architecture):
+        place = locate(root, problem.where)
+        findings.add(problem.severity, problem.rule, place, problem.message, problem.fix)
