@@ -1,0 +1,102 @@
+"""The values of topics and subscriptions: names, durations, bounds and update masks."""
+
+import re
+from collections.abc import Collection, Sequence
+
+from rehearsal.cloud.calls import JsonObject, camel_case
+from rehearsal.cloud.errors import invalid_argument
+
+_RESOURCE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+_DURATION = re.compile(r"(?P<seconds>\d+(?:\.\d{1,9})?)s")
+
+MINUTE_S = 60.0
+DAY_S = 86_400.0
+
+
+def check_name(name: str, collection: str) -> None:
+    """Refuse a resource name outside Pub/Sub's rules.
+
+    Raises:
+        ApiError: 400, with Google's words.
+    """
+    parts = name.split("/")
+    is_path = len(parts) == 4 and parts[0] == "projects" and parts[2] == collection  # noqa: PLR2004 - projects/P/topics/T
+    if is_path and _RESOURCE_ID.fullmatch(parts[3]) and not parts[3].startswith("goog"):
+        return
+    raise invalid_argument(
+        f"Invalid resource name given (name={name}). Refer to "
+        "https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names for more information."
+    )
+
+
+def seconds_of(duration: str, field: str) -> float:
+    """Read a duration of Google's JSON (`"600s"`).
+
+    Raises:
+        ApiError: 400, the text is no duration.
+    """
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        raise invalid_argument(
+            f"Invalid value at '{field}' (type.googleapis.com/google.protobuf.Duration), "
+            f'"{duration}"'
+        )
+    return float(match["seconds"])
+
+
+def check_bounds(seconds: float, low_s: float, high_s: float, field: str) -> None:
+    """Refuse a duration outside its bounds.
+
+    Raises:
+        ApiError: 400, naming the field and the bounds.
+    """
+    if not low_s <= seconds <= high_s:
+        raise invalid_argument(
+            f"Invalid {field} given (seconds={seconds:g}). "
+            f"It must be between {low_s:g} and {high_s:g} seconds."
+        )
+
+
+def fields_of_mask(mask: Sequence[str]) -> list[str]:
+    """Return the top-level fields an update mask names, in camelCase; paths may be nested."""
+    return [camel_case(path.split(".")[0]) for path in mask]
+
+
+def merge_masked(
+    current: JsonObject,
+    update: JsonObject,
+    mask: Sequence[str],
+    *,
+    mutable: Collection[str],
+    kind: str,
+) -> JsonObject:
+    """Return the resource after an update of the masked fields; a field left out is cleared.
+
+    Raises:
+        ApiError: 400, the mask is empty or names a field that cannot change.
+    """
+    fields = fields_of_mask(mask)
+    if not fields:
+        raise invalid_argument("The update_mask in the Update request must be set.")
+    merged = dict(current)
+    for field in fields:
+        if field not in mutable:
+            raise invalid_argument(
+                f"Invalid update_mask provided in the Update{kind}Request: "
+                f"'{field}' is not a known {kind} field or cannot be updated."
+            )
+        if is_unset(update.get(field)):
+            merged.pop(field, None)
+        else:
+            merged[field] = update[field]
+    return merged
+
+
+def without_empty(body: JsonObject) -> JsonObject:
+    """Return the body without members that proto3 JSON leaves out."""
+    return {key: value for key, value in body.items() if not is_unset(value)}
+
+
+def is_unset(value: object) -> bool:
+    """Return whether proto3 JSON leaves a member of this value out."""
+    return value is None or value is False or value in ("", {}, [])

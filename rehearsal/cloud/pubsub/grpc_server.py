@@ -1,0 +1,239 @@
+"""Pub/Sub over gRPC, as `google-cloud-pubsub` calls it.
+
+One port speaks for one principal: emulator-mode clients send no credentials. A bearer token, where
+one is sent, says otherwise. Methods are `grpc_methods`' and `streaming`'s; here are permissions,
+errors and the log.
+"""
+
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import grpc
+import grpc.aio
+from google.protobuf import json_format
+from google.rpc import error_details_pb2, status_pb2
+
+from rehearsal.cloud.call_log import CallRecord
+from rehearsal.cloud.errors import ApiError, failed_precondition, invalid_argument, unauthenticated
+from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.pubsub.broker import Broker
+from rehearsal.cloud.pubsub.grpc_methods import PUBLISHER, SUBSCRIBER, UnaryMethod
+from rehearsal.cloud.pubsub.protocol import Proto, StreamingPullRequest, message_class
+from rehearsal.cloud.pubsub.requirements import REQUIREMENTS, SUBSCRIPTIONS
+from rehearsal.cloud.pubsub.state import broker_of
+from rehearsal.cloud.pubsub.streaming import PullStream
+
+# grpc's own classes are untyped.
+Context: TypeAlias = Any
+RpcHandler: TypeAlias = Any
+Server: TypeAlias = Any
+
+_PACKAGE = "google.pubsub.v1"
+_SERVICES: Mapping[str, Mapping[str, UnaryMethod]] = {
+    f"{_PACKAGE}.Publisher": PUBLISHER,
+    f"{_PACKAGE}.Subscriber": SUBSCRIBER,
+}
+_STREAMING_PULL = f"/{_PACKAGE}.Subscriber/StreamingPull"
+_STATUS = {code.value[0]: code for code in grpc.StatusCode}
+_STOP_GRACE_S = 0.2
+_ERROR_INFO = error_details_pb2.ErrorInfo.DESCRIPTOR.full_name
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 20 * 1024 * 1024),
+    ("grpc.max_send_message_length", 20 * 1024 * 1024),
+    # Two clouds must never share a port.
+    ("grpc.so_reuseport", 0),
+)
+
+
+class PubsubPort:
+    """One gRPC port of Pub/Sub, speaking for one principal."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self._server = server
+        self.port = port
+
+    async def stop(self) -> None:
+        """Close the port; open streams get a moment to end."""
+        await self._server.stop(_STOP_GRACE_S)
+
+
+class DeployerPort:
+    """The gRPC port on which the deployer calls, for as long as the cloud runs."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self._port: PubsubPort | None = None
+
+    async def start(self) -> None:
+        """Open the port, the same one as before where there was one."""
+        cloud = self._cloud
+        self._port = await serve_grpc(cloud, cloud.deployer, cloud.pubsub_port)
+        cloud.pubsub_port = self._port.port
+
+    async def stop(self) -> None:
+        """Close the port."""
+        if self._port is not None:
+            await self._port.stop()
+
+
+async def serve_grpc(cloud: LocalCloud, principal: str, port: int = 0) -> PubsubPort:
+    """Open a gRPC port for a principal; port 0 takes a free one.
+
+    Raises:
+        RuntimeError: the port is taken.
+    """
+    server = grpc.aio.server(options=_OPTIONS)
+    server.add_generic_rpc_handlers((_Methods(cloud, principal),))
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    return PubsubPort(server, bound)
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
+    """Finds the handler of a call by its path."""
+
+    def __init__(self, cloud: LocalCloud, principal: str) -> None:
+        self._cloud = cloud
+        self._broker: Broker = broker_of(cloud)
+        self._principal = principal
+
+    def service(self, handler_call_details: Any) -> RpcHandler | None:
+        path: str = handler_call_details.method
+        principal = functools.partial(
+            self._principal_of, dict(handler_call_details.invocation_metadata)
+        )
+        if path == _STREAMING_PULL:
+            return grpc.stream_stream_rpc_method_handler(
+                functools.partial(self._stream, principal),
+                StreamingPullRequest.FromString,
+                _serialized,
+            )
+        _, service, name = path.split("/", 2)
+        if not service.startswith(f"{_PACKAGE}."):
+            return None
+        method = _SERVICES.get(service, {}).get(name)
+        if method is None:
+            return grpc.unary_unary_rpc_method_handler(functools.partial(_decline, path))
+        return grpc.unary_unary_rpc_method_handler(
+            functools.partial(self._unary, method, principal),
+            message_class(method.request).FromString,
+            _serialized,
+        )
+
+    def _principal_of(self, metadata: Mapping[str, str]) -> str:
+        """Return who calls: the bearer token's principal, else the port's."""
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        if not token or scheme.lower() != "bearer":
+            return self._principal
+        principal = self._cloud.tokens.principal_of(token)
+        if principal is None:
+            raise unauthenticated()
+        return principal
+
+    async def _unary(
+        self,
+        method: UnaryMethod,
+        find_principal: Callable[[], str],
+        request: Proto,
+        context: Context,
+    ) -> Proto:
+        resource = str(functools.reduce(getattr, method.resource.split("."), request))
+        call = _LoggedCall(self._cloud, method.method_id, resource)
+
+        async def answer() -> Proto:
+            call.principal = find_principal()
+            self._require(call.principal, method.method_id, method.parameter, resource)
+            return await method.answer(self._broker, request, call.principal)
+
+        return await call.run(answer, context)
+
+    async def _stream(
+        self, find_principal: Callable[[], str], requests: AsyncIterator[Proto], context: Context
+    ) -> AsyncIterator[Proto]:
+        first = await anext(requests)
+        name = first.subscription
+        call = _LoggedCall(self._cloud, f"{SUBSCRIPTIONS}.streamingPull", name)
+        try:
+            call.principal = find_principal()
+            require = functools.partial(
+                self._require, call.principal, f"{SUBSCRIPTIONS}.pull", "subscription", name
+            )
+            stream = PullStream(self._broker, first, require)
+            call.write(None)
+            async for response in stream.responses(requests):
+                yield response
+        except ApiError as error:
+            call.write(error)
+            await _abort(context, error)
+
+    def _require(self, principal: str, method_id: str, parameter: str, resource: str) -> None:
+        if not resource.startswith("projects/"):
+            raise invalid_argument(
+                f"You have passed an invalid argument to the service ({parameter}={resource})."
+            )
+        self._cloud.apis.require("pubsub.googleapis.com", "Cloud Pub/Sub API")
+        requirement = REQUIREMENTS[method_id]
+        # `project` is an id in the templates; listing methods give it as `projects/P`.
+        parameters = {parameter: resource} | {"project": resource.split("/")[1]}
+        target = requirement.resource.format_map(parameters)
+        self._cloud.iam.require(principal, requirement.permission, target)
+
+
+class _LoggedCall:
+    """One call, from its arrival to its line in the call log."""
+
+    def __init__(self, cloud: LocalCloud, method_id: str, resource: str) -> None:
+        self._cloud = cloud
+        self._method_id = method_id
+        self._resource = resource
+        self._began_at_s = time.time()
+        self.principal = "anonymous"
+
+    async def run(self, answer: Callable[[], Awaitable[Proto]], context: Context) -> Proto:
+        try:
+            response = await answer()
+        except ApiError as error:
+            self.write(error)
+            await _abort(context, error)
+        self.write(None)
+        return response
+
+    def write(self, error: ApiError | None) -> None:
+        is_denied = error is not None and error.status == "PERMISSION_DENIED"
+        self._cloud.log.write(
+            CallRecord(
+                at=self._began_at_s,
+                method=self._method_id,
+                principal=self.principal,
+                resource=self._resource,
+                decision="denied" if is_denied else "allowed",
+                code=error.code if error else 200,
+                ms=round((time.time() - self._began_at_s) * 1000, 3),
+                message=error.message if error else "",
+            )
+        )
+
+
+async def _decline(path: str, _request: bytes, context: Context) -> bytes:
+    """Answer a method that exists but is not modelled."""
+    name = path.removeprefix("/").replace("/", ".")
+    await _abort(context, failed_precondition(f"not implemented in the local cloud: {name}"))
+    return b""
+
+
+async def _abort(context: Context, error: ApiError) -> None:
+    """End the call with an error, its details where the client libraries look for them."""
+    status = status_pb2.Status(code=error.grpc_code, message=error.message)
+    for detail in error.details:
+        if detail["@type"].endswith(_ERROR_INFO):
+            info = {key: value for key, value in detail.items() if key != "@type"}
+            status.details.add().Pack(json_format.ParseDict(info, error_details_pb2.ErrorInfo()))
+    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(_STATUS[error.grpc_code], error.message, metadata)
+
+
+def _serialized(message: Proto) -> bytes:
+    serialized: bytes = message.SerializeToString()
+    return serialized

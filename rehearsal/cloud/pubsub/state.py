@@ -1,0 +1,19 @@
+"""The broker of each local cloud, made on first use and shared by REST and every gRPC port."""
+
+from weakref import WeakKeyDictionary
+
+from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.pubsub.broker import Broker
+from rehearsal.cloud.pubsub.message_log import MessageLog
+
+_BROKERS: WeakKeyDictionary[LocalCloud, Broker] = WeakKeyDictionary()
+
+
+def broker_of(cloud: LocalCloud) -> Broker:
+    """Return the cloud's broker."""
+    broker = _BROKERS.get(cloud)
+    if broker is None:
+        log = MessageLog(cloud.data_dir / "messages.sqlite")
+        broker = Broker(cloud.store, log, cloud.iam, project_number=cloud.project_number)
+        _BROKERS[cloud] = broker
+    return broker
