@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from rehearsal.cloud.artifactregistry.images import Images
 from rehearsal.cloud.call_log import CallLog
@@ -20,6 +20,11 @@ from rehearsal.cloud.operations import Operations
 from rehearsal.cloud.serviceusage.state import EnabledApis
 from rehearsal.cloud.store import Store
 from rehearsal.cloud.tokens import Tokens
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.pipeline import Pipeline
+
+Part = TypeVar("Part")
 
 DEFAULT_PROJECT: Final = "local-proj"
 DEFAULT_PROJECT_NUMBER: Final = "123456789012"
@@ -41,9 +46,12 @@ class LocalCloud:
         images: The container images in Artifact Registry.
         log: The call log.
         data_dir: The folder of all files.
+        pipeline: What answers calls; the server sets it before anything runs beside it.
         port: The port of the REST APIs; 0 until it is bound.
         pubsub_port: The port of the deployer's Pub/Sub over gRPC; 0 until it is bound.
     """
+
+    pipeline: Pipeline
 
     def __init__(
         self,
@@ -73,7 +81,14 @@ class LocalCloud:
         self.apis = EnabledApis(self.store, project_id=project_id)
         self.images = Images(self.store, data_dir / "blobs")
         self.log = CallLog(data_dir / "calls.jsonl")
+        self._parts: dict[object, object] = {}
         self._claim_project()
+
+    def part(self, make: Callable[[LocalCloud], Part]) -> Part:
+        """The one part of this cloud that `make` (a service's state class, say) makes of it."""
+        if make not in self._parts:
+            self._parts[make] = make(self)
+        return cast("Part", self._parts[make])
 
     @property
     def project(self) -> str:

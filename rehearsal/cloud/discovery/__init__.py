@@ -1,0 +1,1 @@
+"""Google's discovery documents, stripped to what routing and request checks need."""

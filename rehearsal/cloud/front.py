@@ -1,0 +1,95 @@
+"""HTTP in front of the APIs: identity, JSON, local routes, and the fence.
+
+One front serves the main port; Cloud Run opens one more for each service, on which a call without
+a token has that service's identity.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aiohttp import web
+
+from rehearsal.cloud.artifactregistry.registry import Registry
+from rehearsal.cloud.errors import ApiError, invalid_argument, unauthenticated
+from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.local_routes import LocalRoutes
+from rehearsal.cloud.pipeline import Request
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.local_cloud import LocalCloud
+
+# Answers a request that is no plain JSON call, for a principal.
+RawHandler: TypeAlias = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+_REGISTRY_PATH: Final = "/v2/"
+
+
+class Front:
+    """Answers HTTP requests for one local cloud."""
+
+    def __init__(self, cloud: LocalCloud, *, default_principal: str = ANONYMOUS) -> None:
+        """Serve a cloud; a request without a token comes from `default_principal`."""
+        self._cloud = cloud
+        self._default_principal = default_principal
+        self._raw: tuple[tuple[str, RawHandler], ...] = (
+            (_REGISTRY_PATH, Registry(cloud).answer),
+            ("/_local/", LocalRoutes(cloud).answer),
+            ("/oauth2/", LocalRoutes(cloud).answer),
+            ("/.well-known/", LocalRoutes(cloud).answer),
+        )
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        if _is_for_elsewhere(request):
+            # A client that was not pointed at us must not reach the internet either.
+            return web.Response(status=403, text="The local cloud lets nothing out.\n")
+        raw_path = request.raw_path.partition("?")[0]
+        raw = next((answer for prefix, answer in self._raw if raw_path.startswith(prefix)), None)
+        try:
+            principal = self._principal(request)
+            if raw is not None:
+                return await raw(request, principal)
+            call = Request(
+                http_method=request.method,
+                raw_path=raw_path,
+                query=dict(request.query),
+                body=await _json_body(request),
+                principal=principal,
+            )
+            answer = await self._cloud.pipeline.answer(call)
+        except ApiError as error:
+            return web.json_response(error.to_json(), status=error.code)
+        # An empty 200 breaks the provider: no body, no 200.
+        return web.Response(status=204) if answer is None else web.json_response(answer)
+
+    def _principal(self, request: web.BaseRequest) -> str:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            # Basic is how container clients log in; the registry reads it itself.
+            return self._default_principal
+        principal = self._cloud.tokens.principal_of(token.strip())
+        if principal is None:
+            raise unauthenticated(
+                "Request had invalid authentication credentials. Expected OAuth 2 access token,"
+                " login cookie or other valid authentication credential."
+            )
+        return principal
+
+
+def _is_for_elsewhere(request: web.BaseRequest) -> bool:
+    if request.method == "CONNECT":
+        return True
+    # A proxy's client sends the whole address.
+    return "://" in request.raw_path.partition("?")[0]
+
+
+async def _json_body(request: web.BaseRequest) -> Any:
+    content = await request.read()
+    if not content.strip():
+        return {}
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise invalid_argument(f"Invalid JSON payload received. {error}") from error

@@ -1,0 +1,58 @@
+"""Routes of our own: what the local cloud tells about itself, and public keys.
+
+They live under `/_local/`, away from Google's; the keys are where Google has its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from rehearsal.cloud.errors import invalid_argument, not_found, unauthenticated
+from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.tokens import ISSUER
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.local_cloud import LocalCloud
+
+
+class LocalRoutes:
+    """Answers `/_local/…` and the public keys."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+
+    async def answer(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
+        """Answer one request.
+
+        Raises:
+            ApiError: 404 for what is not here.
+        """
+        match request.path:
+            case "/_local/health":
+                return web.json_response(
+                    {"status": "ok", "project": self._cloud.project_id}
+                )
+            case "/_local/log":
+                return web.FileResponse(
+                    self._cloud.log.path, headers={"Content-Type": "application/x-ndjson"}
+                )
+            case "/_local/identity-token":
+                return self._identity_token(request, principal)
+            case "/oauth2/v3/certs":
+                return web.json_response(self._cloud.tokens.jwks())
+            case "/.well-known/openid-configuration":
+                keys = f"http://127.0.0.1:{self._cloud.port}/oauth2/v3/certs"
+                return web.json_response({"issuer": ISSUER, "jwks_uri": keys})
+        raise not_found(f"No such route: {request.path}")
+
+    def _identity_token(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
+        """A token of the caller's own, as `gcloud auth print-identity-token` gives a user."""
+        if principal == ANONYMOUS:
+            raise unauthenticated()
+        audience = request.query.get("audience")
+        if not audience:
+            raise invalid_argument("Required parameter: audience")
+        email = principal.partition(":")[2]
+        return web.json_response({"token": self._cloud.tokens.identity_token(email, audience)})

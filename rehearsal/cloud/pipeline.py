@@ -1,0 +1,164 @@
+"""A call's way from request to answer: method, principal, API, checks, permission, handler, log.
+
+Works on plain values, whatever the transport; HTTP is `rehearsal.cloud.front`'s matter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.cloud.call_log import CallRecord
+from rehearsal.cloud.calls import Call, JsonObject
+from rehearsal.cloud.discovery.checking import checked_body, checked_query
+from rehearsal.cloud.discovery.documents import Method, Routes
+from rehearsal.cloud.errors import (
+    ApiError,
+    failed_precondition,
+    invalid_argument,
+    not_found,
+    unauthenticated,
+)
+from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.registry import all_handlers, all_requirements
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.local_cloud import LocalCloud
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it arrived.
+
+    Attributes:
+        http_method: GET, POST and so on.
+        raw_path: The path as sent, percent-encoding included.
+        query: Its parameters; of repeated ones the last.
+        body: The parsed JSON body; `{}` where there is none.
+        principal: Who is calling.
+    """
+
+    http_method: str
+    raw_path: str
+    query: Mapping[str, str]
+    body: Any
+    principal: str
+
+
+@dataclass(slots=True)
+class _Trace:
+    """What the log will say about a call."""
+
+    method: str
+    resource: str
+    decision: str = "unchecked"
+
+
+class Pipeline:
+    """Answers calls for one local cloud."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self._routes = Routes()
+        self._handlers = all_handlers(cloud)
+        self._requirements = all_requirements()
+        unknown = {*self._handlers, *self._requirements} - set(self._routes.method_ids())
+        assert not unknown, f"not in any discovery document: {sorted(unknown)}"
+
+    async def answer(self, request: Request) -> JsonObject | None:
+        """Return the answer's body, None for one without.
+
+        Raises:
+            ApiError: whatever the call was refused for.
+        """
+        started_at = time.time()
+        clock = time.perf_counter()
+        trace = _Trace(f"{request.http_method} {request.raw_path}", request.raw_path)
+        code, message = 500, "Internal error"
+        try:
+            answer = await self._answer(request, trace)
+            code, message = (204 if answer is None else 200), ""
+        except ApiError as error:
+            code, message = error.code, error.message
+            raise
+        else:
+            return answer
+        finally:
+            self._cloud.log.write(
+                CallRecord(
+                    at=round(started_at, 3),
+                    method=trace.method,
+                    principal=request.principal,
+                    resource=trace.resource,
+                    decision=trace.decision,
+                    code=code,
+                    ms=round((time.perf_counter() - clock) * 1000, 2),
+                    message=message,
+                )
+            )
+
+    async def _answer(self, request: Request, trace: _Trace) -> JsonObject | None:
+        found = self._routes.find(request.http_method, request.raw_path)
+        if found is None:
+            raise not_found(f"No such method: {request.http_method} {request.raw_path}")
+        method, raw_params = found
+        trace.method = method.id
+        handler = self._handlers.get(method.id)
+        if handler is None:
+            raise failed_precondition(f"not implemented in the local cloud: {method.id}")
+        call = self._call(request, method, raw_params)
+        if not self._is_ours(call.params["project"]):
+            # Google does not tell a foreign project from one that does not exist.
+            raise ApiError(403, "PERMISSION_DENIED", "The caller does not have permission")
+        self._cloud.apis.require(method.api.service, method.api.title)
+        self._check_permission(call, trace)
+        return await handler(call)
+
+    def _call(self, request: Request, method: Method, raw_params: dict[str, str]) -> Call:
+        if not isinstance(request.body, dict):
+            raise invalid_argument("Invalid JSON payload received. Expected an object.")
+        query = checked_query(method, request.query)
+        params = {name: self._cloud.canonical(value) for name, value in raw_params.items()}
+        params["project"] = self._project(params, query)
+        if "projectId" in params:
+            params["projectId"] = params["project"]
+        return Call(
+            method_id=method.id,
+            params=params,
+            query=query,
+            body=checked_body(method, request.body),
+            principal=request.principal,
+            path=request.raw_path,
+        )
+
+    def _project(self, params: Mapping[str, str], query: Mapping[str, str]) -> str:
+        """The project that a call is about; ours where it names none, as buckets do."""
+        named = next(
+            (
+                value.split("/")[1]
+                for value in params.values()
+                if value.startswith("projects/") and value.count("/")
+            ),
+            params.get("projectId") or query.get("project") or self._cloud.project_id,
+        )
+        is_number = named == self._cloud.project_number
+        return self._cloud.project_id if is_number else named
+
+    def _is_ours(self, project: str) -> bool:
+        return project in (self._cloud.project_id, "_")
+
+    def _check_permission(self, call: Call, trace: _Trace) -> None:
+        requirement = self._requirements.get(call.method_id)
+        if requirement is None:
+            return
+        trace.resource = requirement.resource.format_map(call.params)
+        try:
+            self._cloud.iam.require(call.principal, requirement.permission, trace.resource)
+        except ApiError:
+            trace.decision = "denied"
+            if call.principal == ANONYMOUS:
+                raise unauthenticated() from None
+            raise
+        trace.decision = "allowed"

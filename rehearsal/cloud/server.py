@@ -1,0 +1,48 @@
+"""The server of one local cloud: the REST port and everything that runs beside it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+from rehearsal.cloud.front import Front
+from rehearsal.cloud.listening import Listener
+from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.pipeline import Pipeline
+from rehearsal.cloud.registry import all_background
+
+
+class Server:
+    """Serves a local cloud while it is entered (`async with Server(cloud)`)."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Server:
+        """Start serving.
+
+        Raises:
+            PortTaken: another process has one of the ports.
+        """
+        cloud = self._cloud
+        async with AsyncExitStack() as opening:
+            opening.push_async_callback(cloud.close)
+            cloud.pipeline = Pipeline(cloud)
+            listener = Listener(Front(cloud).handle)
+            cloud.port = await listener.open(cloud.port)
+            opening.push_async_callback(listener.close)
+            for background in all_background(cloud):
+                await background.start()
+                opening.push_async_callback(background.stop)
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop in the opposite order and close the cloud."""
+        await self._open.aclose()
