@@ -1,0 +1,251 @@
+"""`EmbeddedPulumi`: the engine as the Automation API's `PulumiCommand`.
+
+Pass it as `pulumi_command=` to every `LocalWorkspace`. One instance serves any number of threads;
+commands that touch resources run in one event loop of their own thread, as gRPC wants it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
+
+from rehearsal.engine import arguments as command_line
+from rehearsal.engine import config_commands, stack_commands
+from rehearsal.engine.checkpoint import VERSION
+from rehearsal.engine.errors import (
+    EXIT_USAGE,
+    CommandFailedError,
+    DeclinedError,
+)
+from rehearsal.engine.operations import Operation
+from rehearsal.engine.programs import Launcher, ZygoteLauncher
+from rehearsal.engine.provider import ProviderFactory
+from rehearsal.engine.workplace import Workplace
+
+_OPERATIONS: Final[Mapping[tuple[str, ...], tuple[str, bool]]] = {
+    ("up",): ("update", False),
+    ("update",): ("update", False),
+    ("preview",): ("update", True),
+    ("pre",): ("update", True),
+    ("refresh",): ("refresh", False),
+    ("destroy",): ("destroy", False),
+}
+OnOutput = Callable[[str], Any]
+Line = tuple[OnOutput, str]
+
+_loop_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+class EmbeddedPulumi(PulumiCommand):
+    """Runs the commands that the Automation API sends, in this process."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, ProviderFactory],
+        *,
+        launcher: Launcher | None = None,
+    ) -> None:
+        """Take the providers there are, by package.
+
+        Args:
+            providers: makes an unconfigured provider, by package.
+            launcher: starts programs; by default they are forked from a zygote, which all
+                instances of this process share.
+        """
+        # The base class would start a `pulumi` to ask for its version.
+        self.command = "embedded"
+        self.version = VersionInfo.parse(VERSION)
+        self._providers = providers
+        self._launcher = launcher or _shared_zygote()
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command, as the base class does with a process.
+
+        Raises:
+            CommandError: it failed; the subclass tells how.
+            KeyboardInterrupt: the user interrupted; what was under way has been recorded.
+        """
+        environ = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        result = self.execute(list(args), Path(cwd), environ, on_output, on_error)
+        if result.code:
+            raise create_command_error(result)
+        return result
+
+    def execute(
+        self,
+        args: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command and return its result, whatever it is."""
+        collected: dict[str, list[str]] = {"out": [], "err": []}
+
+        def out(line: str) -> None:
+            for part in line.split("\n"):
+                collected["out"].append(part.rstrip())
+                if on_output:
+                    on_output(part.rstrip())
+
+        def err(line: str) -> None:
+            for part in line.split("\n"):
+                collected["err"].append(part)
+                if on_error:
+                    on_error(part)
+
+        try:
+            code = self._dispatch(args, folder, environ, out)
+        except CommandFailedError as error:
+            err(f"error: {error}")
+            code = error.exit_code
+        return CommandResult(
+            stdout="\n".join(collected["out"]), stderr="\n".join(collected["err"]), code=code
+        )
+
+    def _dispatch(
+        self,
+        args: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        out: Callable[[str], None],
+    ) -> int:
+        parsed = command_line.parse(args)
+        folder = folder / parsed.get("cwd")
+        work = Workplace(parsed, folder, environ, out)
+        name = parsed.command
+        operation = _OPERATIONS.get(name)
+        if operation and not parsed.has("help"):
+            return self._operate(work, *operation)
+        simple = _SIMPLE.get(name)
+        if simple is None and name[:1] == ("config",) and len(name) == 1:
+            simple = config_commands.list_all
+        if simple is None or parsed.has("help"):
+            raise DeclinedError(f"`pulumi {' '.join(name)}`")
+        simple(work)
+        return 0
+
+    def _operate(self, work: Workplace, kind: str, preview: bool) -> int:  # noqa: FBT001
+        parsed = work.arguments
+        preview = preview or parsed.has("preview-only")
+        if not (preview or parsed.has("yes") or parsed.has("skip-preview")):
+            raise CommandFailedError(
+                "--yes or --skip-preview or --preview-only must be passed in to proceed when"
+                " running in non-interactive mode",
+                EXIT_USAGE,
+            )
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        out, work.out = work.out, lines.put
+        operation = Operation(
+            work,
+            kind=kind,
+            preview=preview,
+            factories=self._providers,
+            launcher=self._launcher,
+        )
+        loop = _engine_loop()
+        running = asyncio.run_coroutine_threadsafe(operation.run(), loop)
+        running.add_done_callback(lambda _future: lines.put(None))
+        try:
+            _relay(lines, out)
+        except BaseException:
+            # Ctrl-C, or a caller's callback that raised: what is under way must be recorded
+            # and the lock released before anybody goes on.
+            loop.call_soon_threadsafe(operation.cancel)
+            _wait_out(running)
+            raise
+        return running.result()
+
+
+def _relay(lines: queue.SimpleQueue[str | None], out: Callable[[str], None]) -> None:
+    """Hand lines on in the caller's own thread until the operation ends."""
+    while (line := lines.get()) is not None:
+        out(line)
+
+
+def _wait_out(running: Future[int]) -> None:
+    """Wait for a cancelled operation; a second Ctrl-C ends it at once."""
+    try:
+        running.exception()
+    except KeyboardInterrupt:
+        running.cancel()
+
+
+def _engine_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop that all operations of this process share: gRPC allows only one."""
+    global _loop  # noqa: PLW0603 (one per process is the point)
+    with _loop_lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="pulumi-engine", daemon=True).start()
+        return _loop
+
+
+_zygote: ZygoteLauncher | None = None
+
+
+def _shared_zygote() -> ZygoteLauncher:
+    global _zygote  # noqa: PLW0603 (one per process is the point)
+    with _loop_lock:
+        if _zygote is None:
+            _zygote = ZygoteLauncher()
+        return _zygote
+
+
+def _version(work: Workplace) -> None:
+    work.out(VERSION)
+
+
+def _whoami(work: Workplace) -> None:
+    user = getpass.getuser()
+    if work.arguments.has("json"):
+        work.print_json({"user": user, "url": work.backend.url})
+    else:
+        work.out(user)
+
+
+def _cancel(work: Workplace) -> None:
+    operands = work.arguments.operands
+    ref = work.ref(operands[0]) if operands else work.stack
+    work.backend.break_locks(ref)
+    work.out(f"The currently running update for '{ref.name}' has been canceled!")
+
+
+def _no_plugins(work: Workplace) -> None:
+    if work.arguments.has("json"):
+        work.print_json([])
+
+
+def _nothing(work: Workplace) -> None:
+    """Succeed: the embedded engine has nothing to install."""
+    del work
+
+
+_SIMPLE: Final[Mapping[tuple[str, ...], Callable[[Workplace], None]]] = {
+    **stack_commands.COMMANDS,
+    **config_commands.COMMANDS,
+    ("version",): _version,
+    ("whoami",): _whoami,
+    ("cancel",): _cancel,
+    ("install",): _nothing,
+    ("plugin", "ls"): _no_plugins,
+}

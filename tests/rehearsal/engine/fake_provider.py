@@ -1,0 +1,198 @@
+"""An in-memory provider with enough behaviour to exercise the engine.
+
+Types of package `fake`: properties named in `REPLACING` force a replacement, deletion first when
+the resource has `deleteFirst`. A property `fail` (create, update, delete, read, init) makes that
+call fail; `wait` names a file whose appearance a creation waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rehearsal.engine.provider import (
+    UNKNOWN,
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffKind,
+    DiffResult,
+    Properties,
+    ProviderError,
+    ReadResult,
+    ResourceInitFailedError,
+    Value,
+)
+
+REPLACING = frozenset({"name"})
+
+
+class World:
+    """What exists, and what was asked of the provider."""
+
+    def __init__(self) -> None:
+        self.things: dict[str, Properties] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.configured: list[Properties] = []
+        self.environs: list[Mapping[str, str]] = []
+        self.busy = 0
+        self.most_busy = 0
+
+    def provider(self) -> FakeProvider:
+        """Make a provider that works on this world."""
+        return FakeProvider(self)
+
+    def done(self, call: str) -> list[str]:
+        """Name the resources that a call was made for, in order."""
+        return [name for made, name in self.calls if made == call]
+
+
+class FakeProvider:
+    """The provider of package `fake`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def check_config(self, inputs: Properties) -> CheckResult:
+        return CheckResult(inputs)
+
+    async def configure(self, inputs: Properties, environ: Mapping[str, str]) -> None:
+        self._world.configured.append(inputs)
+        self._world.environs.append(environ)
+        if inputs.get("broken"):
+            raise ProviderError("this provider is broken")
+
+    async def check(
+        self, *, urn: str, type_: str, olds: Properties | None, news: Properties
+    ) -> CheckResult:
+        if news.get("size") == "wrong":
+            return CheckResult(news, (CheckFailure("expected a number", "size"),))
+        completed = dict(news)
+        if "name" not in completed:
+            completed["name"] = (olds or {}).get("name", f"{_name(urn)}-{len(self._world.calls)}")
+        return CheckResult(completed)
+
+    async def diff(
+        self,
+        *,
+        urn: str,
+        type_: str,
+        id: str,  # noqa: A002
+        old_outputs: Properties,
+        old_inputs: Properties,
+        news: Properties,
+        ignore_changes: Sequence[str] = (),
+    ) -> DiffResult:
+        detailed: dict[str, DiffKind] = {}
+        replaces = []
+        for key in sorted(old_inputs.keys() | news.keys()):
+            if old_inputs.get(key) == news.get(key):
+                continue
+            kind = "add" if key not in old_inputs else "delete" if key not in news else "update"
+            if key in REPLACING:
+                replaces.append(key)
+                kind += "-replace"
+            detailed[key] = DiffKind(kind)
+        return DiffResult(
+            changes=bool(detailed),
+            replaces=tuple(replaces),
+            diffs=tuple(detailed),
+            detailed=detailed,
+            delete_before_replace=bool(news.get("deleteFirst")),
+        )
+
+    async def create(
+        self, *, urn: str, type_: str, inputs: Properties, timeout: float, preview: bool
+    ) -> CreateResult:
+        if preview:
+            return CreateResult("", {**inputs, "id": UNKNOWN, "url": UNKNOWN})
+        await self._work("create", urn, inputs)
+        identity = f"{type_}/{inputs['name']}"
+        if identity in self._world.things:
+            raise ProviderError(f"{identity} exists already")
+        outputs = self._outputs(identity, inputs)
+        self._world.things[identity] = outputs
+        if inputs.get("fail") == "init":
+            raise ResourceInitFailedError(id=identity, outputs=outputs, reasons=["it is unwell"])
+        return CreateResult(identity, dict(outputs))
+
+    async def read(
+        self,
+        *,
+        urn: str,
+        type_: str,
+        id: str,  # noqa: A002
+        outputs: Properties,
+        inputs: Properties,
+    ) -> ReadResult | None:
+        await self._work("read", urn, inputs)
+        thing = self._world.things.get(id)
+        if thing is None:
+            return None
+        return ReadResult(
+            id, dict(thing), {k: v for k, v in thing.items() if k not in ("id", "url")}
+        )
+
+    async def update(
+        self,
+        *,
+        urn: str,
+        type_: str,
+        id: str,  # noqa: A002
+        old_outputs: Properties,
+        old_inputs: Properties,
+        news: Properties,
+        timeout: float,
+        preview: bool,
+    ) -> Properties:
+        outputs = self._outputs(id, news)
+        if not preview:
+            await self._work("update", urn, news)
+            self._world.things[id] = outputs
+        return dict(outputs)
+
+    async def delete(
+        self,
+        *,
+        urn: str,
+        type_: str,
+        id: str,  # noqa: A002
+        outputs: Properties,
+        inputs: Properties,
+        timeout: float,
+    ) -> None:
+        await self._work("delete", urn, inputs)
+        self._world.things.pop(id, None)
+
+    async def invoke(self, token: str, args: Properties) -> Properties:
+        if token == "fake:index:broken":
+            raise ProviderError("no such luck")
+        return {"token": token, "echo": args}
+
+    async def close(self) -> None:
+        self._world.calls.append(("close", ""))
+
+    async def _work(self, call: str, urn: str, inputs: Properties) -> None:
+        world = self._world
+        world.calls.append((call, _name(urn)))
+        world.busy += 1
+        world.most_busy = max(world.most_busy, world.busy)
+        try:
+            await asyncio.sleep(0)
+            while (
+                (wait := inputs.get("wait")) and call == "create" and not Path(str(wait)).exists()
+            ):
+                await asyncio.sleep(0.01)
+            if inputs.get("fail") == call:
+                raise ProviderError(f"cannot {call} {_name(urn)}")
+        finally:
+            world.busy -= 1
+
+    @staticmethod
+    def _outputs(identity: str, inputs: Properties) -> dict[str, Value]:
+        return {**inputs, "id": identity, "url": f"fake://{identity}"}
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
