@@ -87,4 +87,6 @@ def _delivery(context: StackContext, subscription: PlannedSubscription) -> Deliv
 
 def _seconds(duration: str) -> str | None:
     """Return a duration in the only form that Pub/Sub takes, `600s`; None where none is given."""
-    return f"{seconds(duration):g}s" if duration else None
+    if not duration:
+        return None
+    return f"{seconds(duration):.9f}".rstrip("0").rstrip(".") + "s"
