@@ -8,6 +8,7 @@
     │   ├── EnvironmentMismatch    another architecture lives there
     │   └── PrerequisitesMissing   target, credentials, engine, secrets
     ├── PhaseFailed                a phase of a run failed                      exit 1
+    │   ├── SeveralFailed          more than one of the ones below, side by side
     │   ├── PreflightFailed        a service's own tests failed
     │   ├── BuildFailed            one or more images were not built
     │   ├── StackFailed            an operation on a stack failed
@@ -98,6 +99,12 @@ class PhaseFailed(ConductorError):  # noqa: N818
     """A phase of a run failed; phases after it did not start."""
 
     code = "phase-failed"
+
+
+class SeveralFailed(PhaseFailed):
+    """More than one thing failed side by side; the message has the words of each."""
+
+    code = "several-failed"
 
 
 class PreflightFailed(PhaseFailed):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pathspec
-from architecture.model import Service
 
+from architecture.model import Service
 from orchestration.artifacts.generator import FILE_NAME
 from orchestration.errors import UsageError
 

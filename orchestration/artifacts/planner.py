@@ -1,0 +1,131 @@
+"""Phase 0: the architecture loaded, checked, hydrated and written down; names verified.
+
+No cloud is touched: what fails here leaves nothing behind but files under the environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from architecture.ordering import service_levels
+from architecture.service_resources import preflight_expectations
+
+from architecture.findings import InvalidArchitecture
+from architecture.hydration import hydrate
+from architecture.loading import load
+from architecture.model import Architecture
+from architecture.rendering import to_yaml
+from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of
+from orchestration.artifacts.generator import ConfigGenerator
+from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
+from orchestration.conductor.state import PlanOutcome
+from orchestration.environments import Environment, write_atomically
+from orchestration.errors import ArchitectureInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class HydratedFile:
+    """An architecture with everything filled in, and what should be better in its file."""
+
+    architecture: Architecture
+    warnings: tuple[str, ...]
+
+
+def read_architecture(
+    path: Path, *, project_id: str, source_root: Path | None = None
+) -> HydratedFile:
+    """Load and hydrate an architecture file.
+
+    Raises:
+        ArchitectureInvalid: with every finding.
+    """
+    try:
+        loaded = load(path)
+        architecture = hydrate(
+            loaded.architecture,
+            base_dir=path.parent,
+            project_id=project_id,
+            source_root=source_root,
+        )
+    except InvalidArchitecture as error:
+        findings = tuple(str(finding) for finding in error.findings)
+        raise ArchitectureInvalid(
+            f"{path} has {_count(len(findings), 'error')}", findings=findings
+        ) from error
+    return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
+
+
+class LocalPlanner:
+    """Plans one environment's run from its architecture."""
+
+    def __init__(
+        self, environment: Environment, file: HydratedFile, validator: PreflightValidator
+    ) -> None:
+        self._environment = environment
+        self._file = file
+        self._validator = validator
+
+    def plan(self) -> PlanOutcome:
+        """Write the hydrated file and `resources.yaml` per service; run pre-flight tests.
+
+        Raises:
+            UsageError: a service's source folder does not exist.
+            PreflightFailed: naming every service whose tests failed.
+        """
+        architecture = self._file.architecture
+        sources = sources_of(architecture)
+        write_atomically(self._environment.architecture_file, to_yaml(architecture))
+        files = ConfigGenerator(self._environment.generated_dir).generate(architecture)
+        report = self._validator.validate(
+            [
+                PreflightCase(
+                    service=source.name,
+                    folder=source.folder,
+                    resources_file=files[source.name],
+                    expectations=preflight_expectations(architecture, source.name),
+                )
+                for source in sources
+            ]
+        )
+        untested = tuple(
+            f"service {name} has no pre-flight test (preflight_test.py or an executable preflight)"
+            for name in report.without_tests
+        )
+        return PlanOutcome(
+            architecture_name=architecture.name,
+            project_id=architecture.project_id,
+            director=architecture.director.name,
+            services=tuple(service.name for _, service in architecture.services()),
+            dataflows=tuple(architecture.application_dataflows()),
+            levels=service_levels(architecture),
+            warnings=(*self._file.warnings, *untested),
+        )
+
+
+class ContextPreparer:
+    """Phase 3: the build contexts of every service that is built."""
+
+    def __init__(self, environment: Environment, architecture: Architecture) -> None:
+        self._environment = environment
+        self._architecture = architecture
+
+    def prepare(self) -> int:
+        """Make or renew every context; say how many there are."""
+        contexts = BuildContexts(self._environment.contexts_dir)
+        sources = sources_of(self._architecture)
+        for source in sources:
+            contexts.prepare(
+                source, self._environment.generated_dir / source.name / "resources.yaml"
+            )
+        return len(sources)
+
+
+def sources_of(architecture: Architecture) -> tuple[ServiceSource, ...]:
+    """Find the folders of all services that are built, the director's first."""
+    found = (source_of(service) for service in architecture.all_services())
+    return tuple(source for source in found if source is not None)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""The run: its phases, the state passed between them, its record."""

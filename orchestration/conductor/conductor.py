@@ -1,0 +1,201 @@
+"""The conductor: the phases of a run in their order, and what one hands to the next.
+
+It imports no cloud SDK and no Pulumi: every action goes through an injected part, so that fakes
+suffice to test the order (requirements 0.2, 0.13, 0.15).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from orchestration.concurrency import run_all
+from orchestration.conductor.events import RunEventKind, RunLog
+from orchestration.conductor.parts import Parts
+from orchestration.conductor.phases import Phase
+from orchestration.conductor.state import GrantOutcome, PlanOutcome, RunState
+from orchestration.errors import ConductorError, SeveralFailed
+
+T = TypeVar("T")
+
+
+class Conductor:
+    """Runs the phases; `on_state` is called after each with all that is known so far."""
+
+    def __init__(self, parts: Parts, log: RunLog, on_state: Callable[[RunState], None]) -> None:
+        self._parts = parts
+        self._log = log
+        self._on_state = on_state
+        self._state = RunState()
+
+    def run(self) -> RunState:
+        """Go through all phases; the first that fails ends the run.
+
+        Raises:
+            ConductorError: what the failing phase raised; phases after it did not start.
+        """
+        steps: dict[Phase, Callable[[], str]] = {
+            Phase.PLAN: self._plan,
+            Phase.PREREQUISITES: self._check_prerequisites,
+            Phase.IAM: self._set_up_iam,
+            Phase.ARTIFACTS: self._prepare_artifacts,
+            Phase.IMAGES_AND_DIRECTOR: self._build_and_deploy_director,
+            Phase.FOUNDATIONAL: self._set_up_dataflows,
+            Phase.RESOURCE_IAM: self._wait_for_resource_iam,
+            Phase.SERVICES: self._deploy_services,
+        }
+        for phase in Phase:
+            self._run_phase(phase, steps[phase])
+        return self._state
+
+    def _run_phase(self, phase: Phase, step: Callable[[], str]) -> None:
+        self._log.phase = phase
+        self._log.emit(RunEventKind.PHASE_STARTED, title=phase.title)
+        started = time.monotonic()
+        try:
+            summary = step()
+        except ConductorError as error:
+            self._log.emit(
+                RunEventKind.PHASE_FAILED,
+                title=phase.title,
+                duration_s=round(time.monotonic() - started, 3),
+                code=error.code,
+                message=error.message,
+            )
+            raise
+        finally:
+            # A phase that failed half-way may still have outcomes to record.
+            self._on_state(self._state)
+        self._log.emit(
+            RunEventKind.PHASE_FINISHED,
+            title=phase.title,
+            duration_s=round(time.monotonic() - started, 3),
+            summary=summary,
+        )
+
+    @property
+    def _planned(self) -> PlanOutcome:
+        plan = self._state.plan
+        assert plan is not None, "phase 0 always leaves a plan"
+        return plan
+
+    def _plan(self) -> str:
+        plan = self._parts.planner.plan()
+        self._state.plan = plan
+        for warning in plan.warnings:
+            self._log.emit(RunEventKind.WARNED, message=warning)
+        return f"{len(plan.services)} services in {len(plan.dataflows)} dataflows"
+
+    def _check_prerequisites(self) -> str:
+        self._parts.prerequisites.check(self._planned)
+        return "all met"
+
+    def _set_up_iam(self) -> str:
+        accounts = self._parts.access.set_up()
+        self._state.accounts = accounts
+        grants = self._wait("foundation")
+        return f"{len(accounts.accounts)} service accounts, {_effective(grants)}"
+
+    def _prepare_artifacts(self) -> str:
+        return f"{self._parts.artifacts.prepare()} build contexts"
+
+    def _build_and_deploy_director(self) -> str:
+        deployment = self._parts.deployment
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            building = pool.submit(deployment.build_all)
+            deploying = pool.submit(self._bring_up_director)
+            errors: list[ConductorError] = []
+            try:
+                self._state.images = building.result()
+            except ConductorError as error:
+                errors.append(error)
+            try:
+                deploying.result()
+            except ConductorError as error:
+                errors.append(error)
+        _raise_all(errors)
+        assert self._state.images is not None, "no error means images"
+        return f"{len(self._state.images.images)} images, director healthy"
+
+    def _bring_up_director(self) -> None:
+        director = self._parts.deployment.deploy_director()
+        self._state.director = director
+        self._wait("director")
+        self._parts.deployment.wait_until_healthy(self._planned.director, director.url)
+
+    def _set_up_dataflows(self) -> str:
+        self._state.dataflows = self._parts.director.set_up(self._planned.dataflows)
+        return f"{len(self._state.dataflows)} dataflows set up by the director"
+
+    def _wait_for_resource_iam(self) -> str:
+        waits = {
+            dataflow: _bind(self._parts.access.wait, "dataflow", dataflow)
+            for dataflow in self._planned.dataflows
+        }
+        return _effective(self._collect(waits))
+
+    def _deploy_services(self) -> str:
+        for level in self._planned.levels:
+            deployed = run_all(
+                {name: _bind(self._parts.deployment.deploy_services, name) for name in level}
+            )
+            ordered = [deployed.results[name] for name in level if name in deployed.results]
+            self._state.services = (*self._state.services, *ordered)
+            _raise_all(deployed.errors.values())
+        invokers = self._collect(
+            {
+                dataflow: _bind(self._parts.access.wait, "services", dataflow)
+                for dataflow in self._planned.dataflows
+            }
+        )
+        urls = {name: url for outcome in self._state.services for name, url in outcome.urls.items()}
+        checked = run_all(
+            {
+                name: _bind(self._parts.deployment.wait_until_healthy, name, url)
+                for name, url in urls.items()
+            }
+        )
+        _raise_all(checked.errors.values())
+        return f"{len(urls)} services healthy, {_effective(invokers)}"
+
+    def _wait(self, layer: str) -> tuple[GrantOutcome, ...]:
+        grants = self._parts.access.wait(layer)
+        self._state.grants = (*self._state.grants, *grants)
+        return grants
+
+    def _collect(
+        self, waits: dict[str, Callable[[], tuple[GrantOutcome, ...]]]
+    ) -> tuple[GrantOutcome, ...]:
+        waited = run_all(waits)
+        grants = tuple(grant for found in waited.results.values() for grant in found)
+        self._state.grants = (*self._state.grants, *grants)
+        _raise_all(waited.errors.values())
+        return grants
+
+
+def _bind(function: Callable[..., T], *arguments: str) -> Callable[[], T]:
+    """Bind arguments now: a closure in a loop would see the loop's last value."""
+    return lambda: function(*arguments)
+
+
+def _effective(grants: tuple[GrantOutcome, ...]) -> str:
+    if not grants:
+        return "no grants to wait for"
+    slowest = max(grant.delay_s for grant in grants)
+    return f"{len(grants)} grants effective (slowest {slowest:.1f} s)"
+
+
+def _raise_all(errors: Iterable[ConductorError]) -> None:
+    """Raise what went wrong side by side: a single error as it is, several as one."""
+    collected = list(errors)
+    if not collected:
+        return
+    if len(collected) == 1:
+        raise collected[0]
+    raise SeveralFailed(
+        "; ".join(f"{error.message} [{error.code}]" for error in collected),
+        details="\n".join(error.details for error in collected if error.details),
+        hint=collected[0].hint,
+    )

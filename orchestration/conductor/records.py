@@ -1,0 +1,160 @@
+"""The record of a run on disk: what it was given, how far it came, what it left.
+
+`RUN/run.json` is replaced whole after every phase; `RUN/events.jsonl` only grows.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from orchestration.conductor.events import RunEvent, RunEventKind
+from orchestration.conductor.phases import Phase
+from orchestration.conductor.state import RunState
+from orchestration.environments import write_atomically
+from orchestration.errors import ConductorError
+
+RECORD_FILE = "run.json"
+EVENTS_FILE = "events.jsonl"
+
+
+class RunStatus(StrEnum):
+    """How a run stands. One that says `running` and holds no lock has died."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class RecordModel(BaseModel):
+    """A part of the record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunInputs(RecordModel):
+    """What the run was given."""
+
+    architecture: str
+    architecture_sha256: str
+    options: Mapping[str, str]
+
+
+class PhaseRecord(RecordModel):
+    """How one phase went; times in seconds."""
+
+    phase: int
+    title: str
+    status: RunStatus
+    duration_s: float = 0.0
+    summary: str = ""
+
+
+class ErrorRecord(RecordModel):
+    """Why the run ended."""
+
+    code: str
+    message: str
+    hint: str
+    details: str = ""
+
+
+class RunRecord(BaseModel):
+    """All that is known of one run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str
+    environment: str
+    status: RunStatus
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    inputs: RunInputs
+    phases: tuple[PhaseRecord, ...] = ()
+    state: RunState = RunState()
+    error: ErrorRecord | None = None
+
+
+def new_run_id(now: datetime) -> str:
+    """Make an id that sorts by time and is safe in file names, labels and message attributes."""
+    return f"{now.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+class RunRecorder:
+    """Keeps the record of one run up to date; an observer of its events."""
+
+    def __init__(self, runs_dir: Path, environment: str, inputs: RunInputs) -> None:
+        now = datetime.now(UTC)
+        self.record = RunRecord(
+            run_id=new_run_id(now),
+            environment=environment,
+            status=RunStatus.RUNNING,
+            started_at=now,
+            inputs=inputs,
+        )
+        self._folder = runs_dir / self.record.run_id
+        self._folder.mkdir(parents=True)
+        self._events: TextIO = (self._folder / EVENTS_FILE).open("a", encoding="utf-8")
+        self._save()
+
+    def __call__(self, event: RunEvent) -> None:
+        """Append the event; note phases that ended."""
+        self._events.write(json.dumps(event.to_json()) + "\n")
+        self._events.flush()
+        ended = {
+            RunEventKind.PHASE_FINISHED: RunStatus.SUCCEEDED,
+            RunEventKind.PHASE_FAILED: RunStatus.FAILED,
+        }.get(event.kind)
+        if ended is not None and event.phase is not None:
+            self._note_phase(event.phase, ended, event)
+
+    def _note_phase(self, phase: Phase, status: RunStatus, event: RunEvent) -> None:
+        duration = event.fields.get("duration_s")
+        noted = PhaseRecord(
+            phase=int(phase),
+            title=phase.title,
+            status=status,
+            duration_s=float(duration) if isinstance(duration, int | float) else 0.0,
+            summary=str(event.fields.get("summary") or event.fields.get("message") or ""),
+        )
+        self.record.phases = (*self.record.phases, noted)
+        self._save()
+
+    def keep_state(self, state: RunState) -> None:
+        """Write down what phases have handed over so far."""
+        self.record.state = state
+        self._save()
+
+    def finish(self, status: RunStatus, error: ConductorError | None = None) -> None:
+        """Close the record."""
+        self.record.status = status
+        self.record.ended_at = datetime.now(UTC)
+        if error is not None:
+            self.record.error = ErrorRecord(
+                code=error.code, message=error.message, hint=error.hint, details=error.details
+            )
+        self._save()
+        self._events.close()
+
+    def _save(self) -> None:
+        write_atomically(
+            self._folder / RECORD_FILE, self.record.model_dump_json(indent=2, by_alias=True) + "\n"
+        )
+
+
+def last_run(runs_dir: Path) -> RunRecord | None:
+    """Read the newest run's record; None when there is none that can be read."""
+    for path in sorted(runs_dir.glob(f"*/{RECORD_FILE}"), reverse=True):
+        try:
+            return RunRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+    return None

@@ -1,0 +1,1 @@
+"""Building all images and deploying services in parallel, with every error collected."""
