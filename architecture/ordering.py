@@ -1,0 +1,81 @@
+"""In which order the dataflows' stacks can go up: levels, each of which can go up at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from graphlib import CycleError, TopologicalSorter
+
+from architecture.model import Architecture, Dataflow
+
+Levels = tuple[tuple[str, ...], ...]
+
+
+def service_levels(arch: Architecture) -> Levels:
+    """Return the dataflows with services so that those depended on come first."""
+    flow_of = {service.name: flow for flow, service in arch.services()}
+
+    def needs(dataflow: Dataflow) -> set[str]:
+        targets = {name for service in dataflow.services.values() for name in service.dependencies}
+        return {flow_of[name] for name in targets if name in flow_of}
+
+    flows = arch.application_dataflows()
+    return _levels({name: flow for name, flow in flows.items() if flow.services}, needs)
+
+
+def resource_levels(arch: Architecture) -> Levels:
+    """Return the dataflows so that those whose topics and datasets others use come first."""
+    flows = arch.application_dataflows()
+    flow_of = {
+        (kind, resource.name): name
+        for name, flow in flows.items()
+        for kind, resource in flow.resources.each()
+    }
+
+    def needs(dataflow: Dataflow) -> set[str]:
+        return {flow_of[used] for used in _used_resources(dataflow) if used in flow_of}
+
+    return _levels(flows, needs)
+
+
+def _used_resources(dataflow: Dataflow) -> set[tuple[str, str]]:
+    resources = dataflow.resources
+    used = {("topics", subscription.topic) for subscription in resources.subscriptions}
+    used |= {
+        ("topics", subscription.dead_letter_policy.topic)
+        for subscription in resources.subscriptions
+        if subscription.dead_letter_policy
+    }
+    used |= {("bigquery_datasets", table.dataset) for table in resources.bigquery_tables}
+    return used | {("firestore_databases", c.database) for c in resources.firestore_collections}
+
+
+def _levels(flows: Mapping[str, Dataflow], needs: Callable[[Dataflow], set[str]]) -> Levels:
+    graph = {name: (needs(flow) & flows.keys()) - {name} for name, flow in flows.items()}
+    return levels(graph)
+
+
+def levels(graph: Mapping[str, AbstractSet[str]]) -> Levels:
+    """Return the names in topological levels, sorted within each.
+
+    Raises:
+        CycleError: there is no such order; `find_cycle` names the names in the way.
+    """
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    found: list[tuple[str, ...]] = []
+    while sorter.is_active():
+        ready = tuple(sorted(sorter.get_ready()))
+        sorter.done(*ready)
+        found.append(ready)
+    return tuple(found)
+
+
+def find_cycle(graph: Mapping[str, AbstractSet[str]]) -> tuple[str, ...]:
+    """Return a cycle as the path that closes it; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # The sorter's path runs from what is needed to who needs it.
+        return tuple(reversed(error.args[1]))
+    return ()
