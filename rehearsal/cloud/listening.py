@@ -32,9 +32,7 @@ class PortTaken(Exception):  # noqa: N818 - a fact, not an error of ours
 class Listener:
     """One listening port."""
 
-    def __init__(
-        self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-    ) -> None:
+    def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         # aiohttp waits this long for open connections when it stops; nobody's answer takes longer.
         server = web.Server(handle, request_factory=_request, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=1.0)

@@ -29,6 +29,7 @@ Part = TypeVar("Part")
 DEFAULT_PROJECT: Final = "local-proj"
 DEFAULT_PROJECT_NUMBER: Final = "123456789012"
 DEPLOYER: Final = "user:developer@local.test"
+_SETTINGS: Final = "cloud.settings"
 
 
 class LocalCloud:
@@ -46,6 +47,7 @@ class LocalCloud:
         images: The container images in Artifact Registry.
         log: The call log.
         data_dir: The folder of all files.
+        created_at: When the project was made, in seconds since the epoch.
         pipeline: What answers calls; the server sets it before anything runs beside it.
         port: The port of the REST APIs; 0 until it is bound.
         pubsub_port: The port of the deployer's Pub/Sub over gRPC; 0 until it is bound.
@@ -82,7 +84,7 @@ class LocalCloud:
         self.images = Images(self.store, data_dir / "blobs")
         self.log = CallLog(data_dir / "calls.jsonl")
         self._parts: dict[object, object] = {}
-        self._claim_project()
+        self.created_at = self._claim_project()
 
     def part(self, make: Callable[[LocalCloud], Part]) -> Part:
         """The one part of this cloud that `make` (a service's state class, say) makes of it."""
@@ -108,18 +110,20 @@ class LocalCloud:
         self.store.close()
         self.log.close()
 
-    def _claim_project(self) -> None:
-        """Create the project in a new data folder, with the deployer as its owner."""
-        known = self.store.get("cloud.settings", "project")
+    def _claim_project(self) -> float:
+        """Make the deployer the owner of a new project; return when the project was made."""
+        known = self.store.get(_SETTINGS, "project")
         if known is None:
             owner = {"role": "roles/owner", "members": [self.deployer]}
             self.iam.set_policy(self.project, {"bindings": [owner]}, immediately=True)
-            self.store.put("cloud.settings", "project", {"projectId": self.project_id})
+            known = {"projectId": self.project_id, "createdAt": self.clock()}
+            self.store.put(_SETTINGS, "project", known)
         elif known["projectId"] != self.project_id:
             raise failed_precondition(
                 f"the data folder {self.data_dir} belongs to project {known['projectId']},"
                 f" not to {self.project_id}"
             )
+        return float(known["createdAt"])
 
 
 def _project_number(project_id: str) -> str:

@@ -31,9 +31,7 @@ class LocalRoutes:
         """
         match request.path:
             case "/_local/health":
-                return web.json_response(
-                    {"status": "ok", "project": self._cloud.project_id}
-                )
+                return web.json_response({"status": "ok", "project": self._cloud.project_id})
             case "/_local/log":
                 return web.FileResponse(
                     self._cloud.log.path, headers={"Content-Type": "application/x-ndjson"}

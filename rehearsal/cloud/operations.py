@@ -28,7 +28,11 @@ class Operations:
         self._abandon_unfinished()
 
     def finished(
-        self, parent: str, response: JsonObject, *, metadata: JsonObject | None = None,
+        self,
+        parent: str,
+        response: JsonObject,
+        *,
+        metadata: JsonObject | None = None,
         name: str = "",
     ) -> JsonObject:
         """Record an operation that is done already.

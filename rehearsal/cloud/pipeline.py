@@ -121,6 +121,10 @@ class Pipeline:
             raise invalid_argument("Invalid JSON payload received. Expected an object.")
         query = checked_query(method, request.query)
         params = {name: self._cloud.canonical(value) for name, value in raw_params.items()}
+        resource = params.get("resource", "")
+        if resource and "/" not in resource:
+            # Resource Manager v1 names projects by their bare id or number.
+            params["resource"] = self._cloud.canonical(f"projects/{resource}")
         params["project"] = self._project(params, query)
         if "projectId" in params:
             params["projectId"] = params["project"]

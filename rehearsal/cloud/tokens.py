@@ -93,8 +93,11 @@ class Tokens:
                 ["RS256"],
                 issuer=ISSUER,
                 audience=audience,
-                options={"verify_aud": audience is not None, "verify_exp": False,
-                         "verify_iat": False},
+                options={
+                    "verify_aud": audience is not None,
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
             )
         except jwt.InvalidTokenError as error:
             raise unauthenticated(f"Invalid identity token: {error}.") from error

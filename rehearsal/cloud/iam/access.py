@@ -49,9 +49,7 @@ class Iam:
             for role, member in self._policies.effective_grants(ancestor)
         )
 
-    def permitted(
-        self, principal: str, permissions: Collection[str], resource: str
-    ) -> list[str]:
+    def permitted(self, principal: str, permissions: Collection[str], resource: str) -> list[str]:
         """Those of the permissions that the principal has on the resource now.
 
         Raises:
@@ -82,6 +80,10 @@ class Iam:
         """Drop the policies of a deleted resource and of everything below it."""
         self._policies.forget(resource)
 
+    def mark_deleted(self, member: str, unique_id: str) -> None:
+        """End the grants of a deleted account; a new one of its name inherits nothing."""
+        self._policies.mark_deleted(member, unique_id)
+
     def _check_binding(self, binding: JsonObject) -> None:
         role = binding.get("role") or ""
         if binding.get("condition"):
@@ -93,9 +95,7 @@ class Iam:
         elif not is_role_name(role):
             raise invalid_argument(f"Role {role} is not supported for this resource.")
         for member in binding.get("members") or ():
-            check_member(
-                member, project_id=self._project_id, account_exists=self._account_exists
-            )
+            check_member(member, project_id=self._project_id, account_exists=self._account_exists)
 
     def _account_exists(self, email: str) -> bool:
         name = f"projects/{self._project_id}/serviceAccounts/{email}"

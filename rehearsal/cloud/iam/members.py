@@ -19,9 +19,7 @@ _FORM = re.compile(
 )
 
 
-def check_member(
-    member: str, *, project_id: str, account_exists: Callable[[str], bool]
-) -> None:
+def check_member(member: str, *, project_id: str, account_exists: Callable[[str], bool]) -> None:
     """Refuse a member that Google would refuse in a policy.
 
     Raises:
@@ -45,6 +43,4 @@ def stands_for(member: str, principal: str) -> bool:
     if member == ALL_AUTHENTICATED_USERS:
         return True
     kind, _, domain = member.partition(":")
-    return (
-        kind == "domain" and principal.startswith("user:") and principal.endswith(f"@{domain}")
-    )
+    return kind == "domain" and principal.startswith("user:") and principal.endswith(f"@{domain}")

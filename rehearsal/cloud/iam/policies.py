@@ -73,6 +73,20 @@ class Policies:
         for name in gone:
             del self._entries[name]
 
+    def mark_deleted(self, member: str, unique_id: str) -> None:
+        """Turn a deleted account's grants into Google's memory of them, which permits nothing."""
+        deleted = f"deleted:{member}?uid={unique_id}"
+        for resource, entry in self._entries.items():
+            changes = [change for change in entry["changes"] if change[1] != member]
+            if len(changes) == len(entry["changes"]):
+                continue
+            for binding in entry["policy"].get("bindings", ()):
+                binding["members"] = [
+                    deleted if known == member else known for known in binding["members"]
+                ]
+            entry["changes"] = changes
+            self._store.put(_KIND, resource, entry)
+
     def effective_grants(self, resource: str) -> Iterator[tuple[str, str]]:
         """All (role, member) of a resource that work now."""
         entry = self._entries.get(resource)

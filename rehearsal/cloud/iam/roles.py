@@ -422,9 +422,3 @@ def is_role_name(role: str) -> bool:
 def predefined_permissions(role: str) -> frozenset[str]:
     """The permissions of a predefined role; none for a role that is not modelled."""
     return frozenset(_PREDEFINED.get(role, ()))
-
-
-@cache
-def known_permissions() -> frozenset[str]:
-    """Every permission that some predefined role here has."""
-    return frozenset(name for permissions in _PREDEFINED.values() for name in permissions)

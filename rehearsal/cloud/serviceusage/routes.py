@@ -33,7 +33,11 @@ class _ServiceUsage:
     async def enable(self, call: Call) -> JsonObject:
         service = call.params["name"].rpartition("/")[2]
         return self._enabled(
-            [service], {"@type": f"{_TYPE}.EnableServiceResponse", "service": self._body(service, enabled=True)}
+            [service],
+            {
+                "@type": f"{_TYPE}.EnableServiceResponse",
+                "service": self._body(service, enabled=True),
+            },
         )
 
     async def batch_enable(self, call: Call) -> JsonObject:

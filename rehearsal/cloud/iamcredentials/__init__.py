@@ -1,0 +1,1 @@
+"""IAM credentials: short-lived tokens of service accounts (impersonation)."""

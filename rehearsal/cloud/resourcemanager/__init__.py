@@ -1,0 +1,1 @@
+"""Resource Manager: the one project and its policy."""
