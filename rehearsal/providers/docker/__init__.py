@@ -1,0 +1,1 @@
+"""The `docker` resource types: images built and pushed without a docker daemon."""

@@ -1,0 +1,1 @@
+"""The `gcp` resource types over Google's REST APIs."""

@@ -1,0 +1,410 @@
+"""What every gcp resource type does: check, compare, plan, and the calls of a plain REST resource.
+
+A type states its fields, its id and where it differs; retries belong to `rest`.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rehearsal.engine.provider import (
+    UNKNOWN,
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    Properties,
+    ProviderError,
+    ReadResult,
+    ResourceInitFailedError,
+    Unknown,
+    Value,
+)
+from rehearsal.providers.checking import check_inputs
+from rehearsal.providers.comparing import Comparison, compare
+from rehearsal.providers.gcp import labels
+from rehearsal.providers.gcp.policies import PolicyEditor
+from rehearsal.providers.gcp.settings import Api, Settings
+from rehearsal.providers.planning import inputs_from_outputs, planned_outputs
+from rehearsal.providers.properties import JsonObject, optional_text, plain
+from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError, RestClient
+from rehearsal.providers.schema import Field, from_api, text, to_api
+
+PROJECT = text("project").local().computed().force_new()
+DELETION_POLICY = text("deletionPolicy").local()
+
+_NOT_FOUND = 404
+_CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """What the calls of a resource type need."""
+
+    rest: RestClient
+    settings: Settings
+    policies: PolicyEditor
+
+
+class ResourceType(ABC):
+    """One resource type: its properties and its life.
+
+    `values` are inputs with the provider's project and region filled in and without `__defaults`.
+    """
+
+    token: ClassVar[str]
+    label: ClassVar[str]
+    fields: ClassVar[tuple[Field, ...]]
+    id_template: ClassVar[str]
+    place: ClassVar[str] = ""
+    """The property that falls back to the provider's region."""
+    is_named: ClassVar[bool] = False
+    """The official provider could have chosen the name: a replacement then deletes first."""
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the type has user labels beside the effective ones."""
+        return any(field.name == "labels" for field in self.fields)
+
+    def check(self, news: Properties, settings: Settings) -> CheckResult:
+        """Validate inputs and fill in defaults."""
+        inputs, failures = check_inputs(self.fields, news)
+        if not failures:
+            failures = (*self._missing(inputs, settings), *self.problems(inputs))
+        return CheckResult(inputs, failures)
+
+    def _missing(self, inputs: Properties, settings: Settings) -> tuple[CheckFailure, ...]:
+        values = self.values(inputs, settings)
+        return tuple(
+            CheckFailure(f"'{key}' is missing: give it to the resource, or set gcp:{setting}", key)
+            for key, setting in (("project", "project"), (self.place, "region"))
+            if key and any(f.name == key for f in self.fields) and not values.get(key)
+        )
+
+    def problems(self, inputs: Properties) -> tuple[CheckFailure, ...]:
+        """Return what is wrong between properties; single ones have rules."""
+        del inputs
+        return ()
+
+    def values(self, inputs: Mapping[str, Value], settings: Settings) -> Properties:
+        """Return the inputs with the provider's project and region where none is given."""
+        values = plain(inputs)
+        names = {field.name for field in self.fields}
+        if "project" in names and settings.project:
+            values.setdefault("project", settings.project)
+        if self.place and settings.region:
+            values.setdefault(self.place, settings.region)
+        return values
+
+    def compare(self, state: Mapping[str, Value], values: Properties) -> Comparison:
+        """Compare the recorded state with new values."""
+        found = Comparison()
+        compare(self.fields, state, values, found)
+        if self.has_labels:
+            labels.compare_labels(state, values, found)
+        return found
+
+    def resource_id(self, values: Mapping[str, Value]) -> str | Unknown:
+        """Return the id that these values make, if it can be known."""
+        parts: dict[str, str] = {}
+        for _, key, _, _ in string.Formatter().parse(self.id_template):
+            if key is None:
+                continue
+            value = values.get(key)
+            if not isinstance(value, str):
+                return UNKNOWN
+            parts[key] = value
+        return self.id_template.format_map(parts)
+
+    def known_id(self, values: Mapping[str, Value]) -> str:
+        """Return the id that these values make.
+
+        Raises:
+            ProviderError: a part of it is unknown.
+        """
+        resource_id = self.resource_id(values)
+        if isinstance(resource_id, Unknown):
+            raise ProviderError(f"the id of a {self.label} needs a value that is not known")
+        return resource_id
+
+    def id_parts(self, resource_id: str) -> dict[str, str]:
+        """Take an id apart.
+
+        Raises:
+            ProviderError: it has not the form of this type's ids.
+        """
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.id_template))
+        match = re.fullmatch(pattern, resource_id)
+        if match is None:
+            raise ProviderError(
+                f"{resource_id!r} is not the id of a {self.label}: it must look like "
+                f"{self.id_template}"
+            )
+        return match.groupdict()
+
+    def plan(self, values: Properties, old: Mapping[str, Value] | None) -> Properties:
+        """Return the outputs that a create or update will have, as far as they are known."""
+        outputs = planned_outputs(self.fields, values, old)
+        outputs["id"] = self.resource_id(values)
+        if DELETION_POLICY in self.fields and values.get("deletionPolicy") is None:
+            outputs["deletionPolicy"] = "DELETE"
+        if self.has_labels:
+            outputs.update(labels.planned_labels(values, old))
+        return {**outputs, **self.foresee(values, outputs)}
+
+    def foresee(self, values: Properties, outputs: Properties) -> Properties:
+        """Return outputs that can be computed from the values."""
+        del values, outputs
+        return {}
+
+    def read_result(
+        self, resource_id: str, outputs: Properties, inputs: Mapping[str, Value]
+    ) -> ReadResult:
+        """Combine live outputs with the inputs that would make them."""
+        given = plain(inputs)
+        live_inputs = inputs_from_outputs(self.fields, given, outputs, is_import=not given)
+        return ReadResult(resource_id, outputs, live_inputs)
+
+    @abstractmethod
+    async def create(self, cloud: Cloud, values: Properties, timeout_s: float) -> CreateResult:
+        """Make the resource."""
+
+    @abstractmethod
+    async def read(
+        self, cloud: Cloud, resource_id: str, outputs: Properties, inputs: Properties
+    ) -> ReadResult | None:
+        """Read the live resource; None when it is gone."""
+
+    @abstractmethod
+    async def update(
+        self,
+        cloud: Cloud,
+        resource_id: str,
+        old_outputs: Properties,
+        values: Properties,
+        timeout_s: float,
+    ) -> Properties:
+        """Change the resource in place."""
+
+    @abstractmethod
+    async def delete(
+        self, cloud: Cloud, resource_id: str, outputs: Properties, timeout_s: float
+    ) -> None:
+        """Delete the resource."""
+
+
+class RestResource(ResourceType):
+    """A resource that is created, read, patched and deleted under its own name."""
+
+    api: ClassVar[Api]
+    is_long_running: ClassVar[bool] = False
+
+    def base_url(self, cloud: Cloud) -> str:
+        """Return where the type's API is served."""
+        return cloud.settings.base_url(self.api)
+
+    def url(self, cloud: Cloud, resource_id: str) -> str:
+        """Return the address of the resource."""
+        return self.base_url(cloud) + resource_id
+
+    def body(self, values: Properties, state: Mapping[str, Value] | None) -> JsonObject:
+        """Return the JSON of the resource; `state` are its outputs before an update."""
+        body = to_api(self.fields, values)
+        if self.has_labels and (merged := labels.labels_to_send(values, state)) is not None:
+            body["labels"] = merged
+        return body
+
+    @abstractmethod
+    def creation(
+        self, cloud: Cloud, resource_id: str, values: Properties, body: JsonObject
+    ) -> Call:
+        """Return the call that makes the resource."""
+
+    def change(
+        self, cloud: Cloud, resource_id: str, body: JsonObject, mask: tuple[str, ...]
+    ) -> Call:
+        """Return the call that changes the fields named by the mask."""
+        return Call("PATCH", self.url(cloud, resource_id), {"updateMask": ",".join(mask)}, body)
+
+    def derive(self, outputs: Properties, body: JsonObject) -> Properties:
+        """Return outputs that are not plain copies of the API's fields."""
+        del outputs, body
+        return {}
+
+    async def settle(self, cloud: Cloud, resource_id: str, values: Properties) -> None:
+        """Do what a create needs after its first call."""
+        del cloud, resource_id, values
+
+    async def fetch(
+        self, cloud: Cloud, resource_id: str, prior: Mapping[str, Value]
+    ) -> Properties | None:
+        """Read the resource and build its outputs; None when it is gone."""
+        body = await cloud.rest.get(self.url(cloud, resource_id), self.read_query())
+        return None if body is None else self.outputs(resource_id, body, prior)
+
+    def read_query(self) -> Mapping[str, str]:
+        """Return the query of a read."""
+        return {}
+
+    def outputs(self, resource_id: str, body: JsonObject, prior: Mapping[str, Value]) -> Properties:
+        """Build outputs from the API's JSON; `prior` knows what the API does not."""
+        outputs = from_api(self.fields, body)
+        for field in self.fields:
+            if not field.api and prior.get(field.name) is not None:
+                outputs[field.name] = prior[field.name]
+        if DELETION_POLICY in self.fields:
+            outputs["deletionPolicy"] = optional_text(prior, "deletionPolicy") or "DELETE"
+        outputs.update(self.id_parts(resource_id))
+        outputs["id"] = resource_id
+        if self.has_labels:
+            outputs.update(labels.label_outputs(prior, body))
+        return {**outputs, **self.derive(outputs, body)}
+
+    async def create(self, cloud: Cloud, values: Properties, timeout_s: float) -> CreateResult:
+        """Make the resource, wait for it, and read it back."""
+        resource_id = self.known_id(values)
+        call = self.creation(cloud, resource_id, values, self.body(values, None))
+        try:
+            reply = await self._send_creation(cloud, call)
+            if self.is_long_running and reply is not None:
+                await cloud.rest.wait(reply, self.operations_url(cloud), timeout_s)
+            await self.settle(cloud, resource_id, values)
+        except OperationFailedError as error:
+            raise await self._left_behind(cloud, resource_id, values, error) from error
+        except ApiCallError as error:
+            raise ProviderError(f"Error creating {self.label}: {error}") from error
+        outputs = await self.fetch(cloud, resource_id, values)
+        if outputs is None:
+            raise ProviderError(
+                f"Error reading {self.label} {resource_id!r}: it is gone right after its creation"
+            )
+        return CreateResult(resource_id, outputs)
+
+    def operations_url(self, cloud: Cloud) -> str:
+        """Return where the type's long-running operations are polled."""
+        return self.base_url(cloud)
+
+    async def _send_creation(self, cloud: Cloud, call: Call) -> JsonObject | None:
+        """Send it; None when an earlier attempt had succeeded and only its reply was lost."""
+        try:
+            return await cloud.rest.send(call)
+        except ApiCallError as error:
+            if error.code == _CONFLICT and error.is_after_lost_reply:
+                return None
+            raise
+
+    async def _left_behind(
+        self, cloud: Cloud, resource_id: str, values: Properties, error: OperationFailedError
+    ) -> ProviderError:
+        """Turn a failed creation into an error that carries the resource if it exists."""
+        reason = (
+            f"Error waiting to create {self.label}: "
+            f"Error waiting for Creating {self.label}: {error}"
+        )
+        outputs = await self.fetch(cloud, resource_id, values)
+        if outputs is None:
+            return ProviderError(reason)
+        return ResourceInitFailedError(id=resource_id, outputs=outputs, reasons=[reason])
+
+    async def read(
+        self, cloud: Cloud, resource_id: str, outputs: Properties, inputs: Properties
+    ) -> ReadResult | None:
+        """Read the live resource; None when it is gone."""
+        prior = {**plain(outputs), **plain(inputs)}
+        if prior:
+            prior["labels"] = inputs.get("labels")
+        found = await self.fetch(cloud, resource_id, prior)
+        return None if found is None else self.read_result(resource_id, found, inputs)
+
+    async def update(
+        self,
+        cloud: Cloud,
+        resource_id: str,
+        old_outputs: Properties,
+        values: Properties,
+        timeout_s: float,
+    ) -> Properties:
+        """Patch what changed and read the resource back."""
+        changed = {
+            key.partition(".")[0].partition("[")[0]
+            for key in self.compare(old_outputs, values).detailed
+        }
+        mask = tuple(f.api for f in self.fields if f.name in changed and f.api)
+        try:
+            if mask:
+                await self._patch(
+                    cloud,
+                    resource_id,
+                    values,
+                    old_outputs=old_outputs,
+                    mask=mask,
+                    timeout_s=timeout_s,
+                )
+            outputs = await self.fetch(cloud, resource_id, values)
+        except OperationFailedError as error:
+            reason = (
+                f"Error waiting to update {self.label}: "
+                f"Error waiting for Updating {self.label}: {error}"
+            )
+            outputs = await self.fetch(cloud, resource_id, values) or old_outputs
+            raise ResourceInitFailedError(
+                id=resource_id, outputs=outputs, reasons=[reason]
+            ) from error
+        except ApiCallError as error:
+            raise ProviderError(f"Error updating {self.label} {resource_id!r}: {error}") from error
+        if outputs is None:
+            raise ProviderError(f"Error updating {self.label} {resource_id!r}: it is gone")
+        return outputs
+
+    async def _patch(
+        self,
+        cloud: Cloud,
+        resource_id: str,
+        values: Properties,
+        *,
+        old_outputs: Properties,
+        mask: tuple[str, ...],
+        timeout_s: float,
+    ) -> None:
+        call = self.change(cloud, resource_id, self.body(values, old_outputs), mask)
+        reply = await cloud.rest.send(call)
+        if self.is_long_running and _is_operation(reply):
+            await cloud.rest.wait(reply, self.operations_url(cloud), timeout_s)
+
+    async def delete(
+        self, cloud: Cloud, resource_id: str, outputs: Properties, timeout_s: float
+    ) -> None:
+        """Delete the resource; one that is gone already is a success."""
+        policy = outputs.get("deletionPolicy")
+        if policy == "ABANDON":
+            return
+        if policy == "PREVENT":
+            raise ProviderError(
+                f"cannot destroy {self.label} {resource_id!r}: its deletionPolicy is PREVENT"
+            )
+        try:
+            reply = await cloud.rest.send(self.deletion(cloud, resource_id, outputs))
+            if self.is_long_running and _is_operation(reply):
+                await cloud.rest.wait(reply, self.operations_url(cloud), timeout_s)
+        except ApiCallError as error:
+            if error.code != _NOT_FOUND:
+                raise ProviderError(
+                    f"Error when reading or editing {self.label} {resource_id!r}: {error}"
+                ) from error
+        except OperationFailedError as error:
+            raise ProviderError(
+                f"Error waiting for Deleting {self.label} {resource_id!r}: {error}"
+            ) from error
+
+    def deletion(self, cloud: Cloud, resource_id: str, outputs: Properties) -> Call:
+        """Return the call that deletes the resource."""
+        del outputs
+        return Call("DELETE", self.url(cloud, resource_id))
+
+
+def _is_operation(reply: JsonObject) -> bool:
+    return "/operations/" in f"/{optional_text(reply, 'name')}"
