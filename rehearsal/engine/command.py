@@ -7,10 +7,12 @@ commands that touch resources run in one event loop of their own thread, as gRPC
 from __future__ import annotations
 
 import asyncio
+import atexit
 import getpass
 import os
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -24,6 +26,7 @@ from rehearsal.engine import arguments as command_line
 from rehearsal.engine import config_commands, stack_commands
 from rehearsal.engine.checkpoint import VERSION
 from rehearsal.engine.errors import (
+    EXIT_INTERNAL,
     EXIT_USAGE,
     CommandFailedError,
     DeclinedError,
@@ -118,6 +121,9 @@ class EmbeddedPulumi(PulumiCommand):
         except CommandFailedError as error:
             err(f"error: {error}")
             code = error.exit_code
+        except Exception:  # noqa: BLE001 (callers know only the Automation API's errors)
+            err(f"error: internal error of the embedded engine\n{traceback.format_exc()}")
+            code = EXIT_INTERNAL
         return CommandResult(
             stdout="\n".join(collected["out"]), stderr="\n".join(collected["err"]), code=code
         )
@@ -208,6 +214,7 @@ def _shared_zygote() -> ZygoteLauncher:
     with _loop_lock:
         if _zygote is None:
             _zygote = ZygoteLauncher()
+            atexit.register(_zygote.close)
         return _zygote
 
 

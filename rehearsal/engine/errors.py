@@ -11,6 +11,7 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_STACK_NOT_FOUND: Final = 6
 EXIT_CHANGES: Final = 7
+EXIT_INTERNAL: Final = 255
 
 
 class CommandFailedError(Exception):

@@ -13,7 +13,7 @@ from rehearsal.engine.provider import CheckFailure, DiffResult
 from rehearsal.engine.replacement import deletions_before
 from rehearsal.engine.states import ResourceState
 from rehearsal.engine.steps import Op, Step
-from rehearsal.engine.values import EngineProperties, differing_keys
+from rehearsal.engine.values import EngineProperties, differing_keys, has_secrets, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,12 @@ class Planner:
         name = urns.parse(state.urn).name
         texts = []
         for failure in failures:
-            about = f"'s property '{failure.property}' value has" if failure.property else " has"
-            texts.append(f"{state.type} resource '{name}'{about} a problem: {failure.reason}")
+            about = ""
+            if failure.property:
+                value = state.inputs.get(failure.property)
+                shown = "[secret]" if has_secrets(value) else f"{{{plain(value)}}}"
+                about = f": property {failure.property} value {shown}"
+            texts.append(f"{state.type} resource '{name}'{about} has a problem: {failure.reason}")
         for text in texts[:-1]:
             self._deployment.events.diagnostic(text, urn=state.urn)
         raise DeploymentError(texts[-1], state.urn)

@@ -1,0 +1,77 @@
+"""The engine in a shell: `python -m rehearsal.engine up --stack dev.foundation`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from rehearsal.engine.arguments import parse
+from rehearsal.engine.command import EmbeddedPulumi
+from rehearsal.engine.errors import CommandFailedError
+from rehearsal.engine.provider import ProviderFactory
+
+_ASKS = {"up": "update", "update": "update", "refresh": "refresh", "destroy": "destroy"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    engine = EmbeddedPulumi(_providers())
+    try:
+        parsed = parse(words)
+        command = parsed.command[0] if parsed.command else ""
+        decided = parsed.has("yes") or parsed.has("skip-preview") or parsed.has("preview-only")
+        if command in _ASKS and not decided and sys.stdin.isatty():
+            return _ask(engine, words, command)
+    except CommandFailedError:
+        # The engine itself says what is wrong.
+        pass
+    return _run(engine, words)
+
+
+def _providers() -> Mapping[str, ProviderFactory]:
+    # Looked up at run time: the engine itself does not know the providers.
+    module = importlib.import_module("rehearsal.providers")
+    providers: Mapping[str, ProviderFactory] = module.PROVIDERS
+    return providers
+
+
+def _ask(engine: EmbeddedPulumi, words: Sequence[str], command: str) -> int:
+    """Show what would happen and go on if the user wants it."""
+    looking = ["preview", *words[1:]] if _ASKS[command] == "update" else [*words, "--preview-only"]
+    if code := _run(engine, looking):
+        return code
+    sys.stdout.write(f"Do you want to perform this {_ASKS[command]}? [yes/no] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        sys.stdout.write(f"{_ASKS[command]} declined\n")
+        return 8
+    return _run(engine, [*words, "--yes"])
+
+
+def _run(engine: EmbeddedPulumi, words: Sequence[str]) -> int:
+    def out(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    def err(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    try:
+        return engine.execute(words, Path.cwd(), dict(os.environ), out, err).code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
