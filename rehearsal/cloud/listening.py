@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,20 +14,24 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-HOST: Final = "127.0.0.1"
+from rehearsal.cloud.info import HOST, PortTaken
+
 # Messages of Pub/Sub are up to 10 MB; blobs are streamed and have no limit.
 _MAX_BODY: Final = 64 * 1024 * 1024
 
 
-class PortTaken(Exception):  # noqa: N818 - a fact, not an error of ours
-    """Another process listens on a port that the local cloud needs."""
+def require_free(port: int) -> None:
+    """Refuse a port that somebody listens on; for servers whose own errors do not say so.
 
-    def __init__(self, port: int) -> None:
-        super().__init__(
-            f"port {port} on {HOST} is taken by another process; end it, or remove cloud.json to"
-            " choose new ports (stacks must then be deployed again)"
-        )
-        self.port = port
+    Raises:
+        PortTaken: another process has it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise PortTaken(port) from error
 
 
 class Listener:
@@ -61,7 +66,7 @@ class Listener:
 def _request(
     message: RawRequestMessage,
     payload: StreamReader,
-    protocol: RequestHandler[web.BaseRequest],
+    protocol: RequestHandler,
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:

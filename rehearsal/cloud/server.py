@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from types import TracebackType
+from typing import Self
 
 from rehearsal.cloud.front import Front
-from rehearsal.cloud.listening import Listener
+from rehearsal.cloud.listening import Listener, require_free
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pipeline import Pipeline
 from rehearsal.cloud.registry import all_background
@@ -19,7 +20,7 @@ class Server:
         self._cloud = cloud
         self._open = AsyncExitStack()
 
-    async def __aenter__(self) -> Server:
+    async def __aenter__(self) -> Self:
         """Start serving.
 
         Raises:
@@ -32,6 +33,7 @@ class Server:
             listener = Listener(Front(cloud).handle)
             cloud.port = await listener.open(cloud.port)
             opening.push_async_callback(listener.close)
+            require_free(cloud.pubsub_port)
             for background in all_background(cloud):
                 await background.start()
                 opening.push_async_callback(background.stop)

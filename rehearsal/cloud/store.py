@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rehearsal.cloud.calls import JsonObject
@@ -76,7 +76,7 @@ class Store:
         """Close the file; the store is of no use afterwards."""
         self._database.close()
 
-    def _write(self, statement: str, rows: list[tuple[str, ...]]) -> None:
+    def _write(self, statement: str, rows: Sequence[tuple[str, ...]]) -> None:
         if len(rows) == 1:
             self._database.execute(statement, rows[0])
         elif rows:

@@ -148,13 +148,7 @@ class Registry:
     ) -> web.StreamResponse:
         digest = request.query.get("digest", "")
         if request.method == "POST" and not upload_id:
-            mounted = request.query.get("mount", "")
-            if is_digest(mounted) and self._images.blob_path(mounted).exists():
-                return _created(name, "blobs", mounted)
-            upload_id = self._uploads.begin()
-            if digest:
-                return await self._finish(request, name, upload_id, digest)
-            return self._progress(name, upload_id, 0)
+            return await self._begin(request, name, digest)
         size = self._uploads.size(upload_id)
         if size is None:
             raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "The upload is unknown.")
@@ -172,6 +166,15 @@ class Registry:
             case "GET":
                 return self._progress(name, upload_id, size, status=204)
         raise RegistryError(405, "UNSUPPORTED", "The operation is unsupported.")
+
+    async def _begin(self, request: web.BaseRequest, name: str, digest: str) -> web.StreamResponse:
+        mounted = request.query.get("mount", "")
+        if is_digest(mounted) and self._images.blob_path(mounted).exists():
+            return _created(name, "blobs", mounted)
+        upload_id = self._uploads.begin()
+        if digest:
+            return await self._finish(request, name, upload_id, digest)
+        return self._progress(name, upload_id, 0)
 
     async def _finish(
         self, request: web.BaseRequest, name: str, upload_id: str, digest: str

@@ -84,7 +84,7 @@ class _Check:
     def _object(self, schema: JsonObject, value: Any, path: str) -> JsonObject:
         if not isinstance(value, dict):
             raise _invalid_value(path, value)
-        properties = schema.get("properties")
+        properties: Mapping[str, JsonObject] | None = schema.get("properties")
         others = schema.get("additionalProperties")
         checked: JsonObject = {}
         for name, member in value.items():
@@ -92,7 +92,7 @@ class _Check:
                 continue
             at = f"{path}.{name}" if path else name
             proper = self._proper_name(name, properties or {})
-            if proper is not None:
+            if properties is not None and proper is not None:
                 if not properties[proper].get("readOnly"):
                     checked[proper] = self.value(properties[proper], member, at)
             elif others is not None:

@@ -73,7 +73,7 @@ class Method:
         self.parameters: Mapping[str, JsonObject] = body["parameters"]
         self.request: str | None = body.get("request")
         self._path: str = body["path"]
-        self.segments = _segments(api.service_path + body.get("flatPath", body["path"]))
+        self.segments = _segments(f"{api.service_path}{body.get('flatPath', self._path)}")
 
     def matches(self, segments: list[str]) -> bool:
         """Tell whether the raw segments of a path, without our prefix, are this method's."""

@@ -1,4 +1,4 @@
-"""Custom roles of the project, and reading predefined ones: `iam.projects.roles.*`, `iam.roles.get`.
+"""Custom roles of the project, and reading predefined ones.
 
 A deleted role stays for a while, permits nothing, and can be undeleted; its id is not free.
 """
