@@ -47,7 +47,9 @@ def _planned_absence(field: Field, before: Value, *, is_create: bool) -> Value:
         return UNKNOWN
     if field.is_computed:
         return UNKNOWN if is_create else before
-    return field.otherwise if is_create else field.absent
+    if is_create and field.kind is not Kind.BLOCKS:
+        return field.otherwise
+    return field.absent
 
 
 def inputs_from_outputs(

@@ -112,6 +112,10 @@ class Field:
         """Return the field with a default that check fills in."""
         return replace(self, default=value, otherwise=value)
 
+    def recorded_as(self, value: Value) -> Field:
+        """Return the field with the output that stands for its absence."""
+        return replace(self, otherwise=value)
+
     def same(self, suppression: Suppression) -> Field:
         """Return the field with a rule for values that mean the same."""
         return replace(self, is_same=suppression)

@@ -35,7 +35,7 @@ from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError, R
 from rehearsal.providers.schema import Field, from_api, text, to_api
 
 PROJECT = text("project").local().computed().force_new()
-DELETION_POLICY = text("deletionPolicy").local()
+DELETION_POLICY = text("deletionPolicy").local().recorded_as("DELETE")
 
 _NOT_FOUND = 404
 _CONFLICT = 409
@@ -150,8 +150,6 @@ class ResourceType(ABC):
         """Return the outputs that a create or update will have, as far as they are known."""
         outputs = planned_outputs(self.fields, values, old)
         outputs["id"] = self.resource_id(values)
-        if DELETION_POLICY in self.fields and values.get("deletionPolicy") is None:
-            outputs["deletionPolicy"] = "DELETE"
         if self.has_labels:
             outputs.update(labels.planned_labels(values, old))
         return {**outputs, **self.foresee(values, outputs)}
@@ -256,8 +254,6 @@ class RestResource(ResourceType):
         for field in self.fields:
             if not field.api and prior.get(field.name) is not None:
                 outputs[field.name] = prior[field.name]
-        if DELETION_POLICY in self.fields:
-            outputs["deletionPolicy"] = optional_text(prior, "deletionPolicy") or "DELETE"
         outputs.update(self.id_parts(resource_id))
         outputs["id"] = resource_id
         if self.has_labels:

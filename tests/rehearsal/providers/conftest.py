@@ -19,7 +19,9 @@ from rehearsal.providers.rest import Patience
 
 PROJECT = "local-proj"
 REGION = "europe-west1"
-QUICK = Patience(transient_s=2, settling_s=2, operation_s=20, first_delay_s=0.002, last_delay_s=0.02)
+QUICK = Patience(
+    transient_s=2, settling_s=2, operation_s=20, first_delay_s=0.002, last_delay_s=0.02
+)
 _PREFIXES = {
     "artifactRegistry": "artifactregistry/v1",
     "bigQuery": "bigquery/bigquery/v2",
@@ -169,7 +171,9 @@ class Rehearsal:
         """Return a resource that is still to be made."""
         return Resource(self.docker if type_.startswith("docker:") else self.gcp, type_)
 
-    async def life(self, type_: str, first: Properties, second: Properties | None = None) -> Resource:
+    async def life(
+        self, type_: str, first: Properties, second: Properties | None = None
+    ) -> Resource:
         """Create, read without drift, update, read again, delete, and find nothing."""
         resource = self.resource(type_)
         await resource.create(first)
@@ -208,8 +212,7 @@ def on_cloud(tmp_path: Path) -> Callable[[Scenario], None]:
     async def serve(scenario: Scenario) -> None:
         cloud = LocalCloud(tmp_path / "cloud", propagation=Propagation.NONE)
         async with Server(cloud):
-            for api in _APIS:
-                cloud.apis.enable(f"{api}.googleapis.com")
+            cloud.apis.enable(f"{api}.googleapis.com" for api in _APIS)
             environ = {"GOOGLE_OAUTH_ACCESS_TOKEN": cloud.tokens.access_token(cloud.deployer)}
             gcp, docker = GcpProvider(QUICK), DockerProvider()
             await gcp.configure(configuration(cloud.port), environ)
