@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, get_args
 
 import pulumi
-from architecture.grants import Grant, plan_grants
-from architecture.loading import load
 
 from architecture import names
 from architecture.findings import InvalidArchitecture
+from architecture.grants import Grant, plan_grants
+from architecture.loading import load
 from architecture.model import Architecture, Dataflow, Layer, Resource
 from stacks.errors import StackError, UnsupportedResourceError
 from stacks.support import unsupported_resources
@@ -166,7 +166,8 @@ def _texts(config: pulumi.Config, key: str) -> dict[str, str]:
 
 def _path(configured: str) -> Path:
     """Resolve a configured path: relative ones are relative to the project's folder."""
-    return Path(pulumi.get_root_directory()) / configured
+    path = Path(configured)
+    return path if path.is_absolute() else Path(pulumi.get_root_directory()) / path
 
 
 def _load(path: Path) -> Architecture:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pulumi
-from architecture.grants import director_permissions
 
 from architecture import names
+from architecture.director_role import director_permissions
 from components.director_role import DirectorRole
 from components.enabled_apis import EnabledApis
 from components.labels import resource_labels

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-from architecture.grants import Grant
 
 from architecture import names
 from architecture.durations import seconds
+from architecture.grants import Grant
 from architecture.model import Dataflow
 from architecture.model import Subscription as PlannedSubscription
 from components.labels import resource_labels
