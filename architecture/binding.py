@@ -32,6 +32,7 @@ _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _FLOAT: Final = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{0,17}(?:[eE][-+][0-9]{1,2})?")
 _BOOLEANS: Final = {"true": True, "True": True, "false": False, "False": False}
 _ABSENT: Final = object()
+_MOST_SUGGESTIONS: Final = 12
 
 
 def bind(root: Node, model: type[M], report: Report) -> M:
@@ -51,7 +52,10 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     close = nearest(word, known)
     if close:
         return f"did you mean `{close}`?"
-    return f"known here: {', '.join(known)}" if known else "there is none"
+    if not known:
+        return "there is none"
+    more = ", …" if len(known) > _MOST_SUGGESTIONS else ""
+    return f"known here: {', '.join(known[:_MOST_SUGGESTIONS])}{more}"
 
 
 class _Binder:
@@ -146,10 +150,15 @@ class _Binder:
     def _items(self, node: Node, annotation: object) -> object:
         if not isinstance(node, Sequence):
             return self._mixed_up(node, "a list: lines that start with `- `")
-        bound = (self._value(item, annotation) for item in node.items)
-        for item in filter(_is_null, node.items):
-            self._error(item, "wrong-type", "an empty list item", "remove it or fill it in")
-        return tuple(item for item in bound if item is not _ABSENT)
+        items = []
+        for item in node.items:
+            if _is_null(item):
+                self._error(item, "wrong-type", "an empty list item", "remove it or fill it in")
+            bound = self._value(item, annotation)
+            # Something takes the place of what did not fit, or later findings would name
+            # the place of a neighbour.
+            items.append(_placeholder(annotation) if bound is _ABSENT else bound)
+        return tuple(items)
 
     def _entries(self, node: Node, annotation: object) -> object:
         if not isinstance(node, Mapping):

@@ -44,7 +44,11 @@ class InvalidArchitecture(Exception):  # noqa: N818 - named after what it report
 
 
 def shown(text: str) -> str:
-    """Return foreign text as a message may quote it: one line, short, printable."""
-    short = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)
-    return f"`{printable}`"
+    """Return foreign text as a message quotes it."""
+    return f"`{one_line(text, _SHOWN_CHARACTERS)}`"
+
+
+def one_line(text: str, most_characters: int) -> str:
+    """Return foreign text on one line, short and printable."""
+    short = text if len(text) <= most_characters else f"{text[:most_characters]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)

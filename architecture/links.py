@@ -15,10 +15,14 @@ from architecture.model import (
     LinkedResource,
     LookupMethod,
     Resource,
+    Resources,
     ServiceMapping,
     Subscription,
     Topic,
 )
+
+Where = tuple[str | int, ...]
+"""The keys and list positions that lead from the root of a file to a place in it."""
 
 
 class Direction(StrEnum):
@@ -30,13 +34,17 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One service's use of one resource; `kind` is the resource's key in the file."""
+    """One service's use of one resource.
+
+    `kind` is the resource's key in the file, `where` the path from the root to the link.
+    """
 
     dataflow: str
     kind: str
     resource: Resource
     direction: Direction
     mapping: ServiceMapping
+    where: Where
 
     @property
     def method(self) -> LookupMethod:
@@ -78,10 +86,18 @@ def _suffix(kind: str, direction: Direction) -> str:
 
 def all_links(arch: Architecture) -> Iterator[Link]:
     """Yield every link of every dataflow, in the file's order."""
+    for where, dataflow, kind, resource in placed_resources(arch):
+        for direction, mapping, steps in _mappings(resource):
+            yield Link(dataflow, kind, resource, direction, mapping, where + steps)
+
+
+def placed_resources(arch: Architecture) -> Iterator[tuple[Where, str, str, Resource]]:
+    """Yield every resource with its place, its dataflow and its kind."""
     for dataflow, flow in arch.dataflows.items():
-        for kind, resource in flow.resources.each():
-            for direction, mapping in _mappings(resource):
-                yield Link(dataflow, kind, resource, direction, mapping)
+        for kind in Resources.model_fields:
+            root = ("dataflows", dataflow, "resources", kind)
+            for index, resource in enumerate(getattr(flow.resources, kind)):
+                yield (*root, index), dataflow, kind, resource
 
 
 def links_by_service(arch: Architecture) -> dict[str, list[Link]]:
@@ -92,14 +108,16 @@ def links_by_service(arch: Architecture) -> dict[str, list[Link]]:
     return links
 
 
-def _mappings(resource: Resource) -> Iterator[tuple[Direction, ServiceMapping]]:
+def _mappings(resource: Resource) -> Iterator[tuple[Direction, ServiceMapping, Where]]:
     match resource:
         case Topic(producer_service=ServiceMapping() as producer):
-            yield Direction.PRODUCES, producer
+            yield Direction.PRODUCES, producer, ("producer_service",)
         case Subscription(consumer_service=ServiceMapping() as consumer):
-            yield Direction.CONSUMES, consumer
+            yield Direction.CONSUMES, consumer, ("consumer_service",)
         case LinkedResource():
-            yield from ((Direction.PRODUCES, mapping) for mapping in resource.producers)
-            yield from ((Direction.CONSUMES, mapping) for mapping in resource.consumers)
+            for index, mapping in enumerate(resource.producers):
+                yield Direction.PRODUCES, mapping, ("producers", index)
+            for index, mapping in enumerate(resource.consumers):
+                yield Direction.CONSUMES, mapping, ("consumers", index)
         case _:
             pass

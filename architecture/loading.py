@@ -12,12 +12,14 @@ from typing import Final
 
 from architecture.binding import bind
 from architecture.checks import check
-from architecture.findings import Finding, InvalidArchitecture, Severity
+from architecture.findings import Finding, InvalidArchitecture, Severity, one_line
 from architecture.model import Architecture
 from architecture.yaml_tree import Node, UnreadableYaml, locate, parse
 
 MAX_BYTES: Final = 10_000_000
 """A larger file is no architecture; one with 3,000 services has some 3 MB."""
+MAX_MESSAGE: Final = 500
+"""Messages quote what others wrote, which can be of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class _Findings:
     def add(
         self, severity: Severity, rule: str, place: tuple[int, int], message: str, fix: str
     ) -> None:
+        message, fix = one_line(message, MAX_MESSAGE), one_line(fix, MAX_MESSAGE)
         self.found.append(Finding(rule, severity, self.path, *place, message, fix))
 
     def refused(self, rule: str, message: str, fix: str) -> InvalidArchitecture:

@@ -9,10 +9,22 @@ from graphlib import CycleError, TopologicalSorter
 from architecture.model import Architecture, Dataflow
 
 Levels = tuple[tuple[str, ...], ...]
+Graph = Mapping[str, AbstractSet[str]]
+"""Names, each with those that must come before it."""
 
 
 def service_levels(arch: Architecture) -> Levels:
     """Return the dataflows with services so that those depended on come first."""
+    return levels(service_needs(arch))
+
+
+def resource_levels(arch: Architecture) -> Levels:
+    """Return the dataflows so that those whose topics and datasets others use come first."""
+    return levels(resource_needs(arch))
+
+
+def service_needs(arch: Architecture) -> Graph:
+    """Return for each dataflow with services the dataflows that its services depend on."""
     flow_of = {service.name: flow for flow, service in arch.services()}
 
     def needs(dataflow: Dataflow) -> set[str]:
@@ -20,11 +32,11 @@ def service_levels(arch: Architecture) -> Levels:
         return {flow_of[name] for name in targets if name in flow_of}
 
     flows = arch.application_dataflows()
-    return _levels({name: flow for name, flow in flows.items() if flow.services}, needs)
+    return _graph({name: flow for name, flow in flows.items() if flow.services}, needs)
 
 
-def resource_levels(arch: Architecture) -> Levels:
-    """Return the dataflows so that those whose topics and datasets others use come first."""
+def resource_needs(arch: Architecture) -> Graph:
+    """Return for each dataflow the dataflows whose resources its own resources use."""
     flows = arch.application_dataflows()
     flow_of = {
         (kind, resource.name): name
@@ -35,7 +47,7 @@ def resource_levels(arch: Architecture) -> Levels:
     def needs(dataflow: Dataflow) -> set[str]:
         return {flow_of[used] for used in _used_resources(dataflow) if used in flow_of}
 
-    return _levels(flows, needs)
+    return _graph(flows, needs)
 
 
 def _used_resources(dataflow: Dataflow) -> set[tuple[str, str]]:
@@ -50,12 +62,11 @@ def _used_resources(dataflow: Dataflow) -> set[tuple[str, str]]:
     return used | {("firestore_databases", c.database) for c in resources.firestore_collections}
 
 
-def _levels(flows: Mapping[str, Dataflow], needs: Callable[[Dataflow], set[str]]) -> Levels:
-    graph = {name: (needs(flow) & flows.keys()) - {name} for name, flow in flows.items()}
-    return levels(graph)
+def _graph(flows: Mapping[str, Dataflow], needs: Callable[[Dataflow], set[str]]) -> Graph:
+    return {name: (needs(flow) & flows.keys()) - {name} for name, flow in flows.items()}
 
 
-def levels(graph: Mapping[str, AbstractSet[str]]) -> Levels:
+def levels(graph: Graph) -> Levels:
     """Return the names in topological levels, sorted within each.
 
     Raises:
@@ -71,7 +82,7 @@ def levels(graph: Mapping[str, AbstractSet[str]]) -> Levels:
     return tuple(found)
 
 
-def find_cycle(graph: Mapping[str, AbstractSet[str]]) -> tuple[str, ...]:
+def find_cycle(graph: Graph) -> tuple[str, ...]:
     """Return a cycle as the path that closes it; empty when there is none."""
     try:
         TopologicalSorter(graph).prepare()

@@ -6,13 +6,39 @@ Shapes and keys are judged before, in `architecture.binding`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from architecture.checks import director, graph, naming, references, values
 from architecture.checks.problem import Problem, Rule
 from architecture.model import Architecture
 
 __all__ = ["RULES", "Problem", "check"]
 
-RULES: tuple[Rule, ...] = ()
+RULES: Final[tuple[Rule, ...]] = (
+    naming.root_names,
+    naming.service_names,
+    naming.resource_names,
+    naming.variable_names,
+    naming.matching_keys,
+    references.services_exist,
+    references.dependencies_exist,
+    references.topics_exist,
+    references.datasets_exist,
+    references.databases_exist,
+    graph.service_order,
+    graph.dataflow_order,
+    graph.unique_names,
+    director.director_topics,
+    director.director_links,
+    director.director_stands_alone,
+    values.durations_fit,
+    values.backoffs_are_ordered,
+    values.numbers_fit,
+    values.sizes_fit,
+    values.probe_paths,
+    values.pinned_secrets,
+    values.policy_roles,
+)
 
 
 def check(architecture: Architecture) -> Iterator[Problem]:

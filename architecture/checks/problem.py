@@ -1,4 +1,4 @@
-"""What a rule reports: where in the model, not yet where in the file."""
+"""What a rule reports, and the walks over the model that rules share."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from architecture.findings import Severity
-from architecture.model import Architecture
-
-Where = tuple[str | int, ...]
-"""The keys and list positions that lead from the root to the place."""
+from architecture.links import Where
+from architecture.model import Architecture, Service
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that a rule objects to."""
+    """One thing that a rule objects to; `where` is in the model, not yet in the file."""
 
     rule: str
     where: Where
@@ -24,4 +22,12 @@ class Problem:
 
 
 Rule = Callable[[Architecture], Iterator[Problem]]
-"""Yields what is wrong; texts that are empty were reported when they were read."""
+"""Yields what is wrong; names that are empty were reported when they were read."""
+
+
+def placed_services(arch: Architecture) -> Iterator[tuple[Where, Service]]:
+    """Yield the director and every application service with its place."""
+    yield ("service_manager_spec",), arch.director
+    for flow_name, flow in arch.dataflows.items():
+        for key, service in flow.services.items():
+            yield ("dataflows", flow_name, "services", key), service
