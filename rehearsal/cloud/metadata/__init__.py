@@ -1,0 +1,1 @@
+"""Metadata servers: how a running service learns who it is."""

@@ -1,0 +1,1 @@
+"""Cloud Run: services, their revisions, and the processes that really run."""

@@ -1,0 +1,135 @@
+"""The environment of a service's process: Cloud Run's contract, and where the local cloud is."""
+
+import base64
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.pipeline import Request
+from rehearsal.cloud.run.images import Program
+from rehearsal.cloud.run.templates import container_of
+
+# What a process needs of this machine; nothing of the developer's own settings.
+_INHERITED = ("LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+_LOOPBACK = "127.0.0.1,localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where a revision's process finds its identity."""
+
+    metadata_address: str
+    pubsub_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionNames:
+    """The names that Cloud Run tells a process."""
+
+    service: str
+    revision: str
+
+
+def environment_of(
+    cloud: LocalCloud,
+    program: Program,
+    variables: dict[str, str],
+    names: RevisionNames,
+    identity: Identity,
+    *,
+    port: int,
+    home: Path,
+) -> dict[str, str]:
+    """Return everything that a revision's process gets to see."""
+    endpoint = f"http://127.0.0.1:{cloud.port}"
+    interpreter_folder = str(Path(sys.executable).parent)
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {
+        **inherited,
+        **program.environment,
+        "PATH": os.pathsep.join([interpreter_folder, os.environ.get("PATH", os.defpath)]),
+        "HOME": str(home),
+        "PYTHONUNBUFFERED": "1",
+        # Nothing that was not pointed at the local cloud may reach the internet.
+        "HTTP_PROXY": endpoint,
+        "HTTPS_PROXY": endpoint,
+        "http_proxy": endpoint,
+        "https_proxy": endpoint,
+        "NO_PROXY": _LOOPBACK,
+        "no_proxy": _LOOPBACK,
+        "GOOGLE_CLOUD_PROJECT": cloud.project_id,
+        # google-auth pings the IP and asks the host; with one alone it finds nothing.
+        "GCE_METADATA_HOST": identity.metadata_address,
+        "GCE_METADATA_IP": identity.metadata_address,
+        "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{identity.pubsub_port}",
+        "LOCALCLOUD_ENDPOINT": endpoint,
+        **variables,
+        "PORT": str(port),
+        "K_SERVICE": names.service,
+        "K_REVISION": names.revision,
+        "K_CONFIGURATION": names.service,
+    }
+
+
+async def resolved_variables(
+    cloud: LocalCloud, template: JsonObject, revision: str
+) -> dict[str, str]:
+    """Return the template's variables, secrets read as the revision's service account.
+
+    Raises:
+        ApiError: a secret does not exist or may not be read.
+    """
+    variables: dict[str, str] = {}
+    account = template["serviceAccount"]
+    for index, variable in enumerate(container_of(template).get("env") or ()):
+        secret = (variable.get("valueSource") or {}).get("secretKeyRef")
+        if secret is None:
+            variables[variable["name"]] = variable.get("value") or ""
+        else:
+            version = _version_name(cloud, secret)
+            try:
+                variables[variable["name"]] = await _secret(cloud, version, account)
+            except ApiError as error:
+                raise _secret_refused(error, index, version, account, revision) from error
+    return variables
+
+
+def _version_name(cloud: LocalCloud, reference: JsonObject) -> str:
+    secret: str = reference["secret"]
+    if not secret.startswith("projects/"):
+        secret = f"{cloud.project}/secrets/{secret}"
+    return f"{secret}/versions/{reference.get('version') or 'latest'}"
+
+
+async def _secret(cloud: LocalCloud, version: str, account: str) -> str:
+    request = Request(
+        http_method="GET",
+        raw_path=f"/secretmanager/v1/{version}:access",
+        query={},
+        body={},
+        principal=f"serviceAccount:{account}",
+    )
+    answer = await cloud.pipeline.answer(request)
+    assert answer is not None
+    return base64.b64decode(answer["payload"]["data"]).decode()
+
+
+def _secret_refused(
+    error: ApiError, index: int, version: str, account: str, revision: str
+) -> ApiError:
+    field = f"spec.template.spec.containers[0].env[{index}].value_from.secret_key_ref.name"
+    start = f"Revision '{revision}' is not ready and cannot serve traffic. {field}: "
+    if error.status == "PERMISSION_DENIED":
+        return ApiError(
+            500,
+            "INTERNAL",
+            f"{start}Permission denied on secret: {version} for Revision service account "
+            f"{account}. The service account used must be granted the 'Secret Manager Secret "
+            "Accessor' role (roles/secretmanager.secretAccessor) at the secret, project or higher "
+            "level.",
+        )
+    return ApiError(500, "INTERNAL", f"{start}Secret {version} was not found")

@@ -1,0 +1,84 @@
+"""Image contents on disk: each image is unpacked once, by digest.
+
+There are no containers: the image's files become a folder, and what its configuration starts runs
+there as an ordinary process.
+"""
+
+import asyncio
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rehearsal.cloud.artifactregistry.images import ImageManifest, Images
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import failed_precondition, not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What an image starts."""
+
+    argv: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+class ImageFiles:
+    """The unpacked images of one local cloud."""
+
+    def __init__(self, images: Images, folder: Path) -> None:
+        self._images = images
+        self._folder = folder
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def program(self, container: JsonObject, revision: str) -> Program:
+        """Return what a container starts, unpacking its image first where needed.
+
+        Raises:
+            ApiError: the image does not exist, or says not what to start.
+        """
+        reference = container["image"]
+        image = self._images.resolve(reference)
+        if image is None:
+            raise not_found(
+                f"Revision '{revision}' is not ready and cannot serve traffic. "
+                f"Image '{reference}' not found."
+            )
+        root = self._folder / image.digest.replace(":", "-")
+        async with self._locks.setdefault(image.digest, asyncio.Lock()):
+            if not root.exists():
+                await asyncio.to_thread(self._unpack, image, root)
+        return _program(container, image.config.get("config") or {}, root, revision)
+
+    def _unpack(self, image: ImageManifest, root: Path) -> None:
+        """Unpack every layer beside the target, then rename: an image is whole or absent."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=self._folder, prefix="unpacking-"))
+        try:
+            for digest in image.layers:
+                with tarfile.open(self._images.blob_path(digest)) as layer:
+                    layer.extractall(draft, filter="data")
+            draft.rename(root)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _program(container: JsonObject, config: JsonObject, root: Path, revision: str) -> Program:
+    entrypoint: Sequence[str] = container.get("command") or config.get("Entrypoint") or ()
+    # As with docker: a command of its own also drops the image's arguments.
+    default_arguments = () if container.get("command") else config.get("Cmd") or ()
+    arguments: Sequence[str] = container.get("args") or default_arguments
+    argv = (*entrypoint, *arguments)
+    if not argv:
+        raise failed_precondition(
+            f"Revision '{revision}' is not ready and cannot serve traffic. "
+            f"The image '{container['image']}' has no command to start."
+        )
+    workdir = PurePosixPath(container.get("workingDir") or config.get("WorkingDir") or "/")
+    environment = dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
+    # The image's own search path names folders of a container.
+    environment.pop("PATH", None)
+    return Program(argv, root / workdir.relative_to(workdir.anchor), environment)

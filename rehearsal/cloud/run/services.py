@@ -1,0 +1,225 @@
+"""Services and revisions as resources: what the API takes, keeps and shows.
+
+Starting anything is `controller`'s matter.
+"""
+
+import re
+import secrets
+import string
+import uuid
+from collections.abc import Sequence
+
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import already_exists, failed_precondition, invalid_argument, not_found
+from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.run import conditions, templates
+
+SERVICES = "run.services"
+REVISIONS = "run.revisions"
+# The template each revision was made of, defaults included.
+_TEMPLATES = "run.templates"
+
+_SERVICE_ID = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
+_LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+# What a caller may set; everything else is the service's own.
+_SETTABLE = frozenset(
+    {
+        "annotations",
+        "binaryAuthorization",
+        "buildConfig",
+        "client",
+        "clientVersion",
+        "customAudiences",
+        "defaultUriDisabled",
+        "description",
+        "iapEnabled",
+        "ingress",
+        "invokerIamDisabled",
+        "labels",
+        "launchStage",
+        "multiRegionSettings",
+        "scaling",
+        "template",
+        "traffic",
+    }
+)
+
+
+class Services:
+    """The services and revisions in the store."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self._store = cloud.store
+
+    def get(self, name: str) -> JsonObject:
+        """Return a service.
+
+        Raises:
+            ApiError: 404.
+        """
+        service = self._store.get(SERVICES, name)
+        if service is None:
+            _, project, _, region, _, service_id = name.split("/")
+            raise not_found(
+                f"Resource '{service_id}' of kind 'SERVICE' in region '{region}' in project "
+                f"'{project}' does not exist."
+            )
+        return service
+
+    def find(self, name: str) -> JsonObject | None:
+        """Return a service, or None."""
+        return self._store.get(SERVICES, name)
+
+    def all(self, parent: str = "") -> Sequence[JsonObject]:
+        """Return the services of a location, or of every one."""
+        prefix = f"{parent}/services/" if parent else ""
+        return [body for _, body in self._store.items(SERVICES, prefix)]
+
+    def save(self, service: JsonObject) -> JsonObject:
+        """Keep a service as it now is."""
+        service["etag"] = f'"{secrets.token_urlsafe(12)}"'
+        self._store.put(SERVICES, service["name"], service)
+        return service
+
+    def delete(self, name: str) -> None:
+        """Forget a service and its revisions."""
+        self._store.delete(SERVICES, name)
+        revisions = [key for key, _ in self._store.items(REVISIONS, f"{name}/revisions/")]
+        self._store.delete_many(REVISIONS, revisions)
+        self._store.delete_many(_TEMPLATES, revisions)
+
+    def new(self, parent: str, service_id: str, body: JsonObject, principal: str) -> JsonObject:
+        """Return a new service, not kept yet.
+
+        Raises:
+            ApiError: 400, or 409 where it exists.
+        """
+        if not _SERVICE_ID.fullmatch(service_id):
+            raise invalid_argument(
+                f"Violation in CreateServiceRequest.service_id: Invalid service id '{service_id}': "
+                "it must consist of lower case letters, digits and dashes, begin with a letter, "
+                "not end with a dash and have at most 49 characters."
+            )
+        name = f"{parent}/services/{service_id}"
+        if self.find(name) is not None:
+            raise already_exists(f"Resource '{service_id}' already exists.")
+        created_at = conditions.now()
+        service: JsonObject = {
+            "name": name,
+            "uid": str(uuid.uuid4()),
+            "generation": "0",
+            "createTime": created_at,
+            "creator": principal.partition(":")[2],
+        }
+        return self.changed(service, body, principal)
+
+    def changed(self, service: JsonObject, body: JsonObject, principal: str) -> JsonObject:
+        """Return the service with everything settable replaced, not kept yet.
+
+        Raises:
+            ApiError: 400.
+        """
+        settings = {
+            key: value
+            for key, value in body.items()
+            if key in _SETTABLE and value not in (None, False, "", {}, [])
+        }
+        template = templates.with_defaults(
+            settings.get("template") or {}, default_account=self.default_account
+        )
+        templates.check(template)
+        _check_traffic(settings.get("traffic"))
+        kept = {key: value for key, value in service.items() if key not in _SETTABLE}
+        return (
+            kept
+            | {"launchStage": "GA", "ingress": "INGRESS_TRAFFIC_ALL"}
+            | settings
+            | {
+                "template": template,
+                "traffic": [{"type": _LATEST, "percent": 100}],
+                "generation": str(int(service["generation"]) + 1),
+                "updateTime": conditions.now(),
+                "lastModifier": principal.partition(":")[2],
+            }
+        )
+
+    def record(self, name: str, status: JsonObject) -> JsonObject:
+        """Set fields of a service that are its own to report."""
+        return self.save(self.get(name) | status)
+
+    @property
+    def default_account(self) -> str:
+        """Return the account of services that name none."""
+        return f"{self._cloud.project_number}-compute@developer.gserviceaccount.com"
+
+    def new_revision(self, service: JsonObject) -> JsonObject:
+        """Create the revision that a service's template describes.
+
+        Raises:
+            ApiError: 409; the template names a revision that exists.
+        """
+        template = service["template"]
+        service_id = service["name"].rsplit("/", 1)[-1]
+        suffix = "".join(secrets.choice(string.ascii_lowercase) for _ in range(3))
+        revision_id = (
+            template.get("revision") or f"{service_id}-{int(service['generation']):05d}-{suffix}"
+        )
+        name = f"{service['name']}/revisions/{revision_id}"
+        if self._store.get(REVISIONS, name) is not None:
+            raise already_exists(f"Revision named '{revision_id}' already exists.")
+        revision: JsonObject = {
+            key: value for key, value in template.items() if key not in {"revision", "labels"}
+        } | {
+            "name": name,
+            "uid": str(uuid.uuid4()),
+            "generation": "1",
+            "createTime": conditions.now(),
+            "updateTime": conditions.now(),
+            "labels": template.get("labels") or {},
+            "launchStage": service["launchStage"],
+            "service": service_id,
+            "conditions": conditions.revision_pending(),
+            "reconciling": True,
+        }
+        self._store.put(REVISIONS, name, revision)
+        self._store.put(_TEMPLATES, name, template)
+        return revision
+
+    def template(self, revision: str) -> JsonObject | None:
+        """Return the template that a revision was made of, or None without such a revision."""
+        return self._store.get(_TEMPLATES, revision)
+
+    def settle_revision(self, name: str, outcome: Sequence[JsonObject]) -> None:
+        """Record how starting a revision ended."""
+        revision = self._store.get(REVISIONS, name)
+        if revision is not None:
+            revision |= {"conditions": list(outcome), "updateTime": conditions.now()}
+            revision.pop("reconciling", None)
+            self._store.put(REVISIONS, name, revision)
+
+    def revision(self, name: str) -> JsonObject:
+        """Return a revision.
+
+        Raises:
+            ApiError: 404.
+        """
+        revision = self._store.get(REVISIONS, name)
+        if revision is None:
+            raise not_found(f"Revision '{name.rsplit('/', 1)[-1]}' does not exist.")
+        return revision
+
+    def revisions(self, service: str) -> Sequence[JsonObject]:
+        """Return the revisions of a service (`-`: of every service of the location)."""
+        parent, _, service_id = service.rpartition("/")
+        prefix = f"{parent}/" if service_id == "-" else f"{service}/revisions/"
+        return [body for _, body in self._store.items(REVISIONS, prefix)]
+
+
+def _check_traffic(traffic: Sequence[JsonObject] | None) -> None:
+    for target in traffic or ():
+        kind = target.get("type") or _LATEST
+        if kind not in {_LATEST, "TRAFFIC_TARGET_ALLOCATION_TYPE_UNSPECIFIED"}:
+            raise failed_precondition(
+                "Traffic to anything but the latest revision is not modelled in the local cloud."
+            )
