@@ -222,6 +222,18 @@ class Environment:
                 file.truncate(0)
                 fcntl.flock(file, fcntl.LOCK_UN)
 
+    def is_held(self) -> bool:
+        """Say whether somebody runs in the environment at this moment."""
+        try:
+            with (self.folder / "lock").open("r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_UN)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
 
 def _holder(path: str) -> str:
     try:

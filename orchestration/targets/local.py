@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,6 +17,7 @@ from orchestration.settings import PROJECT_DIR_VARIABLE
 if TYPE_CHECKING:
     # The client brings 0.5 s of imports along; only runs that send messages pay for it.
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
     from rehearsal.cloud.control import CloudInfo
 
 DEFAULT_PROJECT = "local-proj"
@@ -61,6 +64,90 @@ PROVIDER_SETTINGS: Mapping[str, str] = {
     "gcp:disableGlobalProjectWarning": "true",
     "gcp:addPulumiAttributionLabel": "false",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A Cloud Run service of the local cloud."""
+
+    name: str
+    url: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCloudView:
+    """A running local cloud, as people and scripts see it; it holds no token."""
+
+    pid: int
+    port: int
+    pubsub_port: int
+    project_id: str
+    data_dir: Path
+    services: tuple[RunningService, ...]
+
+    @property
+    def base_url(self) -> str:
+        """Where its REST APIs are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pubsub_host(self) -> str:
+        """What `PUBSUB_EMULATOR_HOST` is for the deployer."""
+        return f"127.0.0.1:{self.pubsub_port}"
+
+    def described(self) -> dict[str, Json]:
+        """Give it as a JSON object; the deployer's token is in the file that it names."""
+        return {
+            "pid": self.pid,
+            "url": self.base_url,
+            "project_id": self.project_id,
+            "pubsub_emulator_host": self.pubsub_host,
+            "identity_token_url": f"{self.base_url}/_local/identity-token",
+            "token_file": str(self.data_dir / "cloud.json"),
+            "services": [
+                {"name": service.name, "url": service.url, "state": service.state}
+                for service in self.services
+            ],
+        }
+
+
+def running_cloud(environment: Environment) -> LocalCloudView | None:
+    """Look at an environment's local cloud; None when it does not run."""
+    from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
+
+    info = control.status(environment.cloud_dir)
+    if info is None:
+        return None
+    try:
+        answer = httpx.get(
+            f"http://127.0.0.1:{info.port}/_local/services",
+            headers={"Authorization": f"Bearer {info.deployer_token}"},
+        )
+        answer.raise_for_status()
+        listed = answer.json()["services"]
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        raise CloudUnreachable(
+            f"the local cloud of {environment.name!r} does not answer: {error}"
+        ) from error
+    return LocalCloudView(
+        pid=info.pid,
+        port=info.port,
+        pubsub_port=info.pubsub_port,
+        project_id=info.project_id,
+        data_dir=environment.cloud_dir,
+        services=tuple(
+            RunningService(name=item["name"], url=item["url"], state=item["state"])
+            for item in listed
+        ),
+    )
+
+
+def stop_cloud_of(environment: Environment) -> bool:
+    """Stop an environment's local cloud and its services; say whether it ran."""
+    from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
+
+    return control.stop(environment.cloud_dir)
 
 
 class LocalTarget:

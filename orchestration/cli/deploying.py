@@ -1,0 +1,149 @@
+"""`conductor up`: from the command's words to a run, and its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from orchestration.artifacts.planner import HydratedFile, read_architecture
+from orchestration.automation.engines import EngineName
+from orchestration.cli.console import output
+from orchestration.cli.progress import choose_progress
+from orchestration.cli.reporting import show_run
+from orchestration.conductor.assembly import RunOptions, run_up
+from orchestration.environments import Environment, TargetName
+from orchestration.errors import UsageError
+from orchestration.settings import Settings
+from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+PROPAGATION_MODES = ("seeded", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `up` and `preview` were asked to do, as it was typed."""
+
+    architecture: Path
+    environment: str
+    target: str | None
+    project: str | None
+    source_root: Path | None
+    engine: str
+    refresh: bool
+    propagation: str
+
+    def words(self) -> dict[str, str]:
+        """Give the options for the run's record."""
+        return {
+            "engine": self.engine,
+            "refresh": str(self.refresh).lower(),
+            "source_root": str(self.source_root or ""),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request understood: the environment, its architecture and its target."""
+
+    environment: Environment
+    file: HydratedFile
+    target: LocalTarget
+    engine: EngineName
+
+
+def open_request(request: Request) -> Opened:
+    """Understand a request; makes the environment if it is new.
+
+    Raises:
+        UsageError: an option has no such value.
+        ArchitectureInvalid: the file has errors.
+        EnvironmentMismatch: the environment holds something else.
+    """
+    environment = Environment(request.environment, Settings.from_environment())
+    target = _target_name(request, environment)
+    engine = _one_of(EngineName, request.engine, "--engine")
+    if request.propagation not in PROPAGATION_MODES:
+        raise UsageError(
+            f"--propagation {request.propagation!r} is none of: {', '.join(PROPAGATION_MODES)}"
+        )
+    file = read_architecture(
+        request.architecture,
+        project_id=request.project or DEFAULT_PROJECT,
+        source_root=request.source_root,
+    )
+    architecture = file.architecture
+    if request.project is not None and architecture.project_id != request.project:
+        raise UsageError(
+            f"{request.architecture} names project {architecture.project_id!r},"
+            f" --project {request.project!r}",
+            hint="leave --project out, or change the file",
+        )
+    environment.make(
+        target=target,
+        architecture_name=architecture.name,
+        project_id=architecture.project_id,
+    )
+    return Opened(
+        environment=environment,
+        file=file,
+        target=LocalTarget(
+            environment,
+            project_id=architecture.project_id,
+            region=architecture.region,
+            propagation=request.propagation,
+        ),
+        engine=engine,
+    )
+
+
+def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> None:
+    """Run `up` and show its report.
+
+    Raises:
+        ConductorError: the run was refused or failed.
+    """
+    opened = open_request(request)
+    console = output()
+    progress = choose_progress(console, as_json=as_json)
+    with opened.environment.locked(f"conductor up --env {request.environment}"), progress:
+        record = run_up(
+            opened.environment,
+            opened.file,
+            opened.target,
+            RunOptions(
+                architecture_path=request.architecture,
+                engine=opened.engine,
+                refresh=request.refresh,
+                director_timeout_s=director_timeout_s,
+                words=request.words(),
+            ),
+            [progress],
+        )
+    if not as_json:
+        show_run(console, record, opened.environment)
+
+
+def _target_name(request: Request, environment: Environment) -> TargetName:
+    record = environment.record()
+    if request.target is not None:
+        return _one_of(TargetName, request.target, "--target")
+    if record is not None:
+        return record.target
+    if request.environment == TargetName.LOCAL.value:
+        return TargetName.LOCAL
+    raise UsageError(
+        f"environment {request.environment!r} is new: where shall it live?",
+        hint="add --target local",
+    )
+
+
+def _one_of(kind: type[Choice], word: str, option: str) -> Choice:
+    try:
+        return kind(word)
+    except ValueError as error:
+        known = ", ".join(choice.value for choice in kind)
+        raise UsageError(f"{option} {word!r} is none of: {known}") from error

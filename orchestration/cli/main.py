@@ -1,0 +1,141 @@
+"""The `conductor` command.
+
+Every command imports what it needs when it runs: `conductor --help` must not wait for Pulumi.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli import cloud
+
+app = typer.Typer(
+    name="conductor",
+    help="Take an event-driven system from one architecture file to running services.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cloud.app, name="cloud")
+
+ArchitectureFile = Annotated[
+    Path, typer.Argument(metavar="ARCH", help="The architecture file (services.yaml).")
+]
+EnvironmentName = Annotated[str, typer.Option("--env", help="The environment's name.")]
+TargetChoice = Annotated[
+    str | None,
+    typer.Option("--target", help="Where the environment lives, when it is made: local."),
+]
+Project = Annotated[
+    str | None, typer.Option("--project", help="The project of a file that names none.")
+]
+SourceRoot = Annotated[
+    Path | None, typer.Option("--source-root", help="Replaces every source_path of the file.")
+]
+Engine = Annotated[
+    str, typer.Option("--engine", help="Pulumi's engine: auto, embedded, or the real pulumi.")
+]
+Refresh = Annotated[
+    bool, typer.Option("--refresh/--no-refresh", help="Look for drift before comparing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of text.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@app.command()
+def up(
+    architecture: ArchitectureFile,
+    env: EnvironmentName,
+    target: TargetChoice = None,
+    project: Project = None,
+    source_root: SourceRoot = None,
+    engine: Engine = "auto",
+    refresh: Refresh = True,
+    propagation: Annotated[
+        str, typer.Option(help="How the local cloud delays grants: seeded or none.")
+    ] = "seeded",
+    director_timeout: Annotated[
+        float, typer.Option(help="How long to wait for the director, in seconds.")
+    ] = 600.0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Deploy an architecture: phases 0 to 7, then a table of what runs."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.deploying import Request, deploy  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        deploy(
+            Request(
+                architecture=architecture,
+                environment=env,
+                target=target,
+                project=project,
+                source_root=source_root,
+                engine=engine,
+                refresh=refresh,
+                propagation=propagation,
+            ),
+            director_timeout_s=director_timeout,
+            as_json=as_json,
+        )
+
+
+@app.command()
+def preview(
+    architecture: ArchitectureFile,
+    env: EnvironmentName,
+    target: TargetChoice = None,
+    project: Project = None,
+    source_root: SourceRoot = None,
+    engine: Engine = "auto",
+    refresh: Refresh = True,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 10 when there are changes.")
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show, stack by stack, what `up` would change."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.deploying import Request  # noqa: PLC0415
+    from orchestration.cli.previewing import preview_all  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        changed = preview_all(
+            Request(
+                architecture=architecture,
+                environment=env,
+                target=target,
+                project=project,
+                source_root=source_root,
+                engine=engine,
+                refresh=refresh,
+                propagation="seeded",
+            ),
+            as_json=as_json,
+        )
+    if changed and detailed_exitcode:
+        raise typer.Exit(10)
+
+
+@app.command()
+def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Show what an environment holds, its last run, and what is running."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.reporting import show_status  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        show_status(env, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""`conductor cloud …`: start, show and stop an environment's local cloud."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from orchestration.cli.console import output
+from orchestration.environments import Environment
+from orchestration.settings import Settings
+from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget, running_cloud, stop_cloud_of
+
+
+def start_cloud(env: str, project: str | None, propagation: str, *, as_json: bool) -> None:
+    """Start the environment's local cloud.
+
+    Raises:
+        CloudUnreachable: it did not start.
+    """
+    environment = Environment(env, Settings.from_environment())
+    record = environment.record()
+    project_id = project or (record.project_id if record else DEFAULT_PROJECT)
+    target = LocalTarget(environment, project_id=project_id, region="", propagation=propagation)
+    target.prepare()
+    show_cloud(env, as_json=as_json)
+
+
+def show_cloud(env: str, *, as_json: bool) -> None:
+    """Say whether the local cloud runs, where, and what runs in it."""
+    environment = Environment(env, Settings.from_environment())
+    info = running_cloud(environment)
+    if as_json:
+        described = {"running": info is not None, "environment": env}
+        if info is not None:
+            described |= info.described()
+        sys.stdout.write(json.dumps(described) + "\n")
+        return
+    console = output()
+    if info is None:
+        console.print(f"the local cloud of {env} does not run")
+        return
+    console.print(
+        f"the local cloud of {env} runs: {info.base_url} (pid {info.pid},"
+        f" project {info.project_id}, Pub/Sub at {info.pubsub_host})"
+    )
+    for service in info.services:
+        console.print(f"  {service.name} at {service.url}: {service.state}")
+
+
+def stop_cloud(env: str, *, as_json: bool) -> None:
+    """Stop the local cloud and everything in it."""
+    environment = Environment(env, Settings.from_environment())
+    stopped = stop_cloud_of(environment)
+    if as_json:
+        sys.stdout.write(json.dumps({"environment": env, "stopped": stopped}) + "\n")
+    elif stopped:
+        output().print(f"stopped the local cloud of {env} and its services; what they hold is kept")
+    else:
+        output().print(f"the local cloud of {env} does not run")

@@ -1,0 +1,171 @@
+"""What a run left: the table at the end of `up`, and `conductor status`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.cli.console import output
+from orchestration.conductor.records import RunRecord, RunStatus, last_run
+from orchestration.environments import Environment, EnvironmentRecord
+from orchestration.settings import Settings
+from orchestration.targets.local import LocalCloudView, running_cloud
+
+
+def show_run(console: Console, record: RunRecord, environment: Environment) -> None:
+    """Print what a finished run deployed, how long it took, and how to stop it."""
+    state = record.state
+    console.print()
+    services = _table("Service", "URL", "Image")
+    images = state.images.images if state.images else {}
+    for name, url in sorted(state.urls.items()):
+        services.add_row(name, url, _short(images.get(name, "")))
+    console.print(services)
+    console.print(_resources(record))
+    console.print(_grants(record))
+    console.print(_phases(record))
+    console.print(_stacks_line(record))
+    cloud = running_cloud(environment)
+    if cloud is not None:
+        console.print(
+            f"still running: the local cloud of {environment.name} (pid {cloud.pid},"
+            f" {cloud.base_url}) with {len(cloud.services)} services;"
+            f" stop it with `conductor cloud stop --env {environment.name}`"
+            + (" or `make stop`" if environment.name == "local" else "")
+        )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _resources(record: RunRecord) -> Table:
+    table = _table("Kind", "Name")
+    for outcome in record.state.dataflows:
+        for topic in outcome.topics:
+            table.add_row("topic", topic)
+        for subscription in outcome.subscriptions:
+            table.add_row("subscription", subscription)
+    if record.state.accounts is not None:
+        for email in sorted(record.state.accounts.accounts.values()):
+            table.add_row("service account", email)
+    return table
+
+
+def _grants(record: RunRecord) -> Table:
+    table = _table("Grant", "On", "To", "Effective after", "Tested by")
+    for grant in record.state.grants:
+        table.add_row(
+            grant.role,
+            grant.resource,
+            grant.member.partition(":")[2],
+            f"{grant.delay_s:.1f} s",
+            grant.tested,
+        )
+    return table
+
+
+def _phases(record: RunRecord) -> Table:
+    table = _table("Phase", "Took", "")
+    for phase in record.phases:
+        table.add_row(f"{phase.phase} {phase.title}", f"{phase.duration_s:.1f} s", phase.summary)
+    total = (record.ended_at or datetime.now(UTC)) - record.started_at
+    table.add_row("[bold]all[/]", f"[bold]{total.total_seconds():.1f} s[/]", "")
+    return table
+
+
+def _stacks_line(record: RunRecord) -> str:
+    stacks = record.state.stacks
+    changed = sum(outcome.changed for outcome in stacks)
+    return f"run {record.run_id}: {changed} changes in {len(stacks)} stacks"
+
+
+def _short(reference: str) -> str:
+    """Cut an image reference to its name and the beginning of its digest."""
+    name, _, digest = reference.rpartition("@sha256:")
+    return f"{name.rpartition('/')[2]}@{digest[:12]}" if digest else ""
+
+
+def show_status(env: str, *, as_json: bool) -> None:
+    """Print an environment's record, last run and what runs.
+
+    Raises:
+        UsageError: there is no such environment.
+    """
+    environment = Environment(env, Settings.from_environment())
+    held = environment.require_record()
+    run = last_run(environment.runs_dir)
+    cloud = running_cloud(environment)
+    if as_json:
+        sys.stdout.write(json.dumps(_status_json(environment, held, run, cloud)) + "\n")
+        return
+    console = output()
+    console.print(
+        f"environment [bold]{env}[/]: architecture {held.architecture_name},"
+        f" target {held.target.value}, project {held.project_id}"
+    )
+    console.print(_run_line(run, environment))
+    if cloud is None:
+        console.print(
+            f"local cloud: not running (start it with `conductor cloud start --env {env}`)"
+        )
+        return
+    console.print(f"local cloud: {cloud.base_url} (pid {cloud.pid})")
+    states = {service.name: service.state for service in cloud.services}
+    for name, url in sorted(run.state.urls.items() if run else ()):
+        console.print(f"  {name} at {url}: {states.get(name, 'gone')}")
+
+
+def _run_line(run: RunRecord | None, environment: Environment) -> str:
+    if run is None:
+        return "no run yet"
+    status = _true_status(run, environment)
+    ended = f", ended {run.ended_at:%Y-%m-%d %H:%M:%S} UTC" if run.ended_at else ""
+    line = f"last run {run.run_id}: {status}{ended}"
+    if run.error is not None:
+        line += f"\n  error[{run.error.code}]: {run.error.message}\n  hint: {run.error.hint}"
+    return escape(line)
+
+
+def _true_status(run: RunRecord, environment: Environment) -> str:
+    """A run that says `running` while nobody holds the environment has died."""
+    if run.status is RunStatus.RUNNING and not environment.is_held():
+        return "died; the next `conductor up` goes on from what it left"
+    return run.status.value
+
+
+def _status_json(
+    environment: Environment,
+    held: EnvironmentRecord,
+    run: RunRecord | None,
+    cloud: LocalCloudView | None,
+) -> dict[str, object]:
+    states = {service.name: service.state for service in cloud.services} if cloud else {}
+    return {
+        "environment": environment.name,
+        "target": held.target.value,
+        "architecture": held.architecture_name,
+        "project_id": held.project_id,
+        "run": None
+        if run is None
+        else {
+            "run_id": run.run_id,
+            "status": _true_status(run, environment).partition(";")[0],
+            "started_at": run.started_at.isoformat(),
+            "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+            "error": run.error.model_dump() if run.error else None,
+        },
+        "services": [
+            {"name": name, "url": url, "state": states.get(name, "gone")}
+            for name, url in sorted(run.state.urls.items() if run else ())
+        ],
+        "cloud": {"running": cloud is not None, **(cloud.described() if cloud else {})},
+    }
