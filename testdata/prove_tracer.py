@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,18 +74,24 @@ def parse_status(status: dict[str, Any]) -> Deployed:
     urls = {service["name"]: service.get("url") for service in status.get("services", [])}
     if not urls.get(PUBLISHER):
         raise NotProvedError(f"{PUBLISHER} is not deployed; run `make demo`")
+    cloud = status.get("cloud", {})
+    if not cloud.get("running"):
+        raise NotProvedError("the local cloud does not run; run `make demo`")
+    return Deployed(
+        project_id=status["project_id"],
+        publisher_url=urls[PUBLISHER],
+        pubsub_emulator_host=cloud["pubsub_emulator_host"],
+        identity_token_url=cloud["identity_token_url"],
+        token=read_token(Path(cloud["token_file"])),
+    )
+
+
+def read_token(path: Path) -> str:
+    """Read the deployer's token from the file that only this user can read."""
     try:
-        return Deployed(
-            project_id=status["project_id"],
-            publisher_url=urls[PUBLISHER],
-            pubsub_emulator_host=status["pubsub_emulator_host"],
-            identity_token_url=status["identity_token_url"],
-            token=status["token"],
-        )
-    except KeyError as error:
-        raise NotProvedError(
-            f"the status says nothing about {error}; is the local cloud running?"
-        ) from error
+        return str(json.loads(path.read_text(encoding="utf-8"))["deployer_token"])
+    except (OSError, ValueError, KeyError) as error:
+        raise NotProvedError(f"{path} holds no token: {error}") from error
 
 
 def call(url: str, token: str, body: dict[str, str] | None = None) -> dict[str, Any]:
@@ -124,7 +131,9 @@ def listening(subscriber: SubscriberClient, project_id: str, trace_id: str) -> I
             "name": path,
             "topic": f"projects/{project_id}/topics/{VERIFY_TOPIC}",
             "filter": f'attributes.trace_id = "{trace_id}"',
-            # Pub/Sub removes it after a day, should this program die.
+            # Pub/Sub removes it after a day, should this program die; to live no longer than
+            # that, it may keep messages no longer than that.
+            "message_retention_duration": {"seconds": 600},
             "expiration_policy": {"ttl": {"seconds": 24 * 3600}},
         },
         timeout=HTTP_TIMEOUT_S,

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-STATUS = {
-    "services": [
-        {"name": "tracer-publisher", "url": "http://127.0.0.1:1"},
-        {"name": "tracer-subscriber", "url": "http://127.0.0.1:2"},
-    ],
-    "project_id": "p",
-    "pubsub_emulator_host": "127.0.0.1:3",
-    "identity_token_url": "http://127.0.0.1:4/token",
-    "token": "t",
-}
+Status = dict[str, Any]
 
 
-def test_the_status_says_all_that_the_proof_needs(prove_tracer: ModuleType) -> None:
+@pytest.fixture
+def status(tmp_path: Path) -> Status:
+    """Say what `conductor status --json` says of a deployed system."""
+    token_file = tmp_path / "cloud.json"
+    token_file.write_text(json.dumps({"deployer_token": "t"}))
+    return {
+        "project_id": "p",
+        "services": [
+            {"name": "tracer-publisher", "url": "http://127.0.0.1:1", "state": "ready"},
+            {"name": "tracer-subscriber", "url": "http://127.0.0.1:2", "state": "ready"},
+        ],
+        "cloud": {
+            "running": True,
+            "pubsub_emulator_host": "127.0.0.1:3",
+            "identity_token_url": "http://127.0.0.1:4/token",
+            "token_file": str(token_file),
+        },
+    }
+
+
+def test_the_status_says_all_that_the_proof_needs(prove_tracer: ModuleType, status: Status) -> None:
     """Where the publisher is, and how to identify oneself to it."""
-    deployed = prove_tracer.parse_status(STATUS)
-    assert deployed.publisher_url == "http://127.0.0.1:1"
-    assert deployed.pubsub_emulator_host == "127.0.0.1:3"
+    assert prove_tracer.parse_status(status) == prove_tracer.Deployed(
+        project_id="p",
+        publisher_url="http://127.0.0.1:1",
+        pubsub_emulator_host="127.0.0.1:3",
+        identity_token_url="http://127.0.0.1:4/token",
+        token="t",
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,21 +48,21 @@ def test_the_status_says_all_that_the_proof_needs(prove_tracer: ModuleType) -> N
     [
         ({"services": []}, "tracer-publisher is not deployed"),
         ({"services": [{"name": "tracer-publisher", "url": None}]}, "not deployed"),
+        ({"cloud": {"running": False}}, "local cloud does not run"),
     ],
 )
 def test_an_undeployed_system_is_not_proved(
-    prove_tracer: ModuleType, change: dict[str, object], says: str
+    prove_tracer: ModuleType, status: Status, change: Status, says: str
 ) -> None:
-    """The message says what is missing and what to do."""
+    """The message says what is missing."""
     with pytest.raises(prove_tracer.NotProvedError, match=says):
-        prove_tracer.parse_status({**STATUS, **change})
+        prove_tracer.parse_status({**status, **change})
 
 
-def test_a_stopped_cloud_is_named(prove_tracer: ModuleType) -> None:
-    """Without the local cloud there is nobody to ask for a token."""
-    status = {key: value for key, value in STATUS.items() if key != "token"}
-    with pytest.raises(prove_tracer.NotProvedError, match="local cloud"):
-        prove_tracer.parse_status(status)
+def test_a_missing_token_is_named(prove_tracer: ModuleType, tmp_path: Path) -> None:
+    """The file that should hold it is in the message."""
+    with pytest.raises(prove_tracer.NotProvedError, match=r"nothing\.json holds no token"):
+        prove_tracer.read_token(tmp_path / "nothing.json")
 
 
 def test_an_unreachable_service_is_one_line(prove_tracer: ModuleType) -> None:

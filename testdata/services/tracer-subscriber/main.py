@@ -138,6 +138,7 @@ class TraceRelay:
         self._identity = identity
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._publisher: PublisherClient | None = None
         self._not_pulling_because: str | None = "starting"
 
     @property
@@ -175,8 +176,10 @@ class TraceRelay:
         """Hold one streaming pull until it dies or the service stops."""
         from google.cloud import pubsub_v1  # noqa: PLC0415 - slow; the port must open first
 
+        if self._publisher is None:
+            self._publisher = pubsub_v1.PublisherClient()
+        publisher = self._publisher
         with pubsub_v1.SubscriberClient() as subscriber:
-            publisher = pubsub_v1.PublisherClient()
             # A streaming pull retries quietly for long; these say at once what is wrong.
             subscriber.get_subscription(
                 subscription=self.subscription_path, retry=None, timeout=CHECK_TIMEOUT_S
