@@ -122,7 +122,8 @@ def _matters(old: ResourceState | None, new: ResourceState | None) -> bool:
     if old is None or new is None or new.aliases:
         return True
     return (
-        plain_properties(old.inputs) != plain_properties(new.inputs)
+        sorted(old.required()) != sorted(new.required())
+        or plain_properties(old.inputs) != plain_properties(new.inputs)
         or plain_properties(old.outputs) != plain_properties(new.outputs)
         or any(
             getattr(old, name) != getattr(new, name)
@@ -131,8 +132,6 @@ def _matters(old: ResourceState | None, new: ResourceState | None) -> bool:
                 "id",
                 "parent",
                 "provider",
-                "dependencies",
-                "property_dependencies",
                 "protect",
                 "retain_on_delete",
                 "deleted_with",
