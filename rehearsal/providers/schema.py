@@ -64,6 +64,7 @@ class Field:
         is_computed: The server chooses a value when none is given.
         is_output: Never an input.
         is_volatile: Changes by itself with every update.
+        is_marker: An object that says something even when it is empty.
         default: The value that takes the place of an absent input, recorded as such.
         otherwise: The output of a property that the API leaves out or does not know.
         is_same: Tells whether two different values mean the same.
@@ -79,6 +80,7 @@ class Field:
     is_computed: bool = False
     is_output: bool = False
     is_volatile: bool = False
+    is_marker: bool = False
     default: Value = None
     otherwise: Value = None
     is_same: Suppression | None = None
@@ -103,6 +105,10 @@ class Field:
     def volatile(self) -> Field:
         """Return the field as an output that every update changes."""
         return replace(self, is_output=True, is_computed=True, is_volatile=True)
+
+    def marker(self) -> Field:
+        """Return the field as an object whose presence counts."""
+        return replace(self, is_marker=True)
 
     def local(self) -> Field:
         """Return the field as one that only the provider knows."""
@@ -198,8 +204,9 @@ def _value_from_api(field: Field, body: Mapping[str, Json]) -> Value:
     if raw is None:
         return field.absent
     if field.kind is Kind.BLOCK:
-        # An empty object means "not set" in every API we use, as in the official provider.
-        return from_api(field.fields, raw) if isinstance(raw, Mapping) and raw else None
+        # An empty object means "not set", as in the official provider.
+        is_set = isinstance(raw, Mapping) and (raw or field.is_marker)
+        return from_api(field.fields, json_object(raw)) if is_set else None
     if field.kind is Kind.BLOCKS:
         return [from_api(field.fields, json_object(item)) for item in json_items(raw)]
     if field.kind is Kind.NUMBER and isinstance(raw, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from rehearsal.engine.provider import UNKNOWN, Properties, Value
@@ -67,9 +68,11 @@ class Repository(RestResource):
         del outputs
         return {"name": values.get("repositoryId", UNKNOWN)}
 
-    def derive(self, outputs: Properties, body: JsonObject) -> Properties:
+    def derive(
+        self, outputs: Properties, body: JsonObject, prior: Mapping[str, Value]
+    ) -> Properties:
         """Return the name, which is the repository's id."""
-        del body
+        del body, prior
         return {"name": outputs["repositoryId"]}
 
     def creation(

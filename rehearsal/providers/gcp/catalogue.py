@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from rehearsal.providers.gcp.artifact_registry import Repository
+from rehearsal.providers.gcp.bigquery import Dataset, Table
+from rehearsal.providers.gcp.bigquery_members import DatasetMember, TableMember
 from rehearsal.providers.gcp.cloud_run import Service
+from rehearsal.providers.gcp.firestore import Database
 from rehearsal.providers.gcp.iam_members import (
     ProjectMember,
     RepositoryMember,
@@ -17,7 +20,10 @@ from rehearsal.providers.gcp.iam_members import (
 from rehearsal.providers.gcp.projects import CustomRole, EnabledService
 from rehearsal.providers.gcp.pubsub import Subscription, Topic
 from rehearsal.providers.gcp.resource import ResourceType
+from rehearsal.providers.gcp.scheduler import Job
+from rehearsal.providers.gcp.secrets import Secret, SecretMember, SecretVersion
 from rehearsal.providers.gcp.service_accounts import Account
+from rehearsal.providers.gcp.storage import Bucket, BucketMember
 
 _TYPES: Final[tuple[ResourceType, ...]] = (
     EnabledService(),
@@ -33,6 +39,17 @@ _TYPES: Final[tuple[ResourceType, ...]] = (
     SubscriptionMember(),
     Service(),
     RunServiceMember(),
+    Bucket(),
+    BucketMember(),
+    Secret(),
+    SecretVersion(),
+    SecretMember(),
+    Dataset(),
+    DatasetMember(),
+    Table(),
+    TableMember(),
+    Database(),
+    Job(),
 )
 
 RESOURCE_TYPES: Final = {resource_type.token: resource_type for resource_type in _TYPES}

@@ -46,11 +46,14 @@ class Service(RestResource):
             "terminalConditions": UNKNOWN,
         }
 
-    def derive(self, outputs: Properties, body: JsonObject) -> Properties:
+    def derive(
+        self, outputs: Properties, body: JsonObject, prior: Mapping[str, Value]
+    ) -> Properties:
         """Return the one condition as a list, and user annotations beside all there are."""
+        del outputs
         terminal = json_object(body.get("terminalCondition"))
         live = dict(mapping(body.get("annotations")))
-        mine = mapping(outputs.get("annotations"))
+        mine = mapping(prior.get("annotations")) if prior else live
         return {
             "terminalConditions": [from_api(CONDITION_FIELDS, terminal)] if terminal else [],
             "annotations": {key: live[key] for key in mine if key in live} or None,

@@ -228,9 +228,11 @@ class Subscription(RestResource):
             body["expirationPolicy"] = {}
         return body
 
-    def derive(self, outputs: Properties, body: JsonObject) -> Properties:
+    def derive(
+        self, outputs: Properties, body: JsonObject, prior: Mapping[str, Value]
+    ) -> Properties:
         """Return the expiration policy, which is an empty object when there is no expiry."""
-        del outputs
+        del outputs, prior
         if body.get("expirationPolicy") == {}:
             return {"expirationPolicy": {"ttl": ""}}
         return {}

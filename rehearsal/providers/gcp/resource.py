@@ -214,7 +214,7 @@ class RestResource(ResourceType):
         body = to_api(self.fields, values)
         if self.has_labels and (merged := labels.labels_to_send(values, state)) is not None:
             body["labels"] = merged
-        return body
+        return self.expanded(body)
 
     @abstractmethod
     def creation(
@@ -228,10 +228,20 @@ class RestResource(ResourceType):
         """Return the call that changes the fields named by the mask."""
         return Call("PATCH", self.url(cloud, resource_id), {"updateMask": ",".join(mask)}, body)
 
-    def derive(self, outputs: Properties, body: JsonObject) -> Properties:
+    def derive(
+        self, outputs: Properties, body: JsonObject, prior: Mapping[str, Value]
+    ) -> Properties:
         """Return outputs that are not plain copies of the API's fields."""
-        del outputs, body
+        del outputs, body, prior
         return {}
+
+    def flattened(self, body: JsonObject) -> JsonObject:
+        """Return the API's JSON in the shape that the fields describe."""
+        return body
+
+    def expanded(self, body: JsonObject) -> JsonObject:
+        """Return what the fields describe in the shape of the API's JSON."""
+        return body
 
     async def settle(self, cloud: Cloud, resource_id: str, values: Properties) -> None:
         """Do what a create needs after its first call."""
@@ -250,7 +260,7 @@ class RestResource(ResourceType):
 
     def outputs(self, resource_id: str, body: JsonObject, prior: Mapping[str, Value]) -> Properties:
         """Build outputs from the API's JSON; `prior` knows what the API does not."""
-        outputs = from_api(self.fields, body)
+        outputs = from_api(self.fields, self.flattened(body))
         for field in self.fields:
             if not field.api and prior.get(field.name) is not None:
                 outputs[field.name] = prior[field.name]
@@ -258,7 +268,7 @@ class RestResource(ResourceType):
         outputs["id"] = resource_id
         if self.has_labels:
             outputs.update(labels.label_outputs(prior, body))
-        return {**outputs, **self.derive(outputs, body)}
+        return {**outputs, **self.derive(outputs, body, prior)}
 
     async def create(self, cloud: Cloud, values: Properties, timeout_s: float) -> CreateResult:
         """Make the resource, wait for it, and read it back."""

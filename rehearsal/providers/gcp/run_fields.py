@@ -127,7 +127,7 @@ _VOLUME: Final = (
         blocks("items", text("path").required(), text("version"), number("mode")),
     ),
     block("cloudSqlInstance", texts("instances")),
-    block("emptyDir", text("medium"), text("sizeLimit")),
+    block("emptyDir", text("medium"), text("sizeLimit")).marker(),
     block("gcs", text("bucket").required(), flag("readOnly"), texts("mountOptions")),
     block("nfs", text("server").required(), text("path").required(), flag("readOnly")),
 )

@@ -88,9 +88,11 @@ class Account(RestResource):
             "disabled": values.get("disabled", False),
         }
 
-    def derive(self, outputs: Properties, body: JsonObject) -> Properties:
+    def derive(
+        self, outputs: Properties, body: JsonObject, prior: Mapping[str, Value]
+    ) -> Properties:
         """Return what follows from the address."""
-        del body
+        del body, prior
         email = optional_text(outputs, "email")
         return {
             "member": f"serviceAccount:{email}",

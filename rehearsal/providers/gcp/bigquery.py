@@ -1,0 +1,310 @@
+"""BigQuery datasets and tables. Their API replaces the whole document on a change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from rehearsal.engine.provider import Properties, ProviderError, Value
+from rehearsal.providers.gcp.labels import LABELS
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.settings import Api, Settings
+from rehearsal.providers.properties import (
+    Json,
+    JsonObject,
+    json_items,
+    json_object,
+    optional_text,
+)
+from rehearsal.providers.properties import text as known_text
+from rehearsal.providers.rest import Call
+from rehearsal.providers.schema import (
+    block,
+    blocks,
+    flag,
+    number,
+    text,
+    text_map,
+    texts,
+)
+
+_DATASET_ID: Final = re.compile(r"^[A-Za-z0-9_]{1,1024}$")
+_TABLE_ID: Final = re.compile(r"^[\w\- ]{1,1024}$")
+_ACCESS_VERSION: Final = {"accessPolicyVersion": "3"}
+_HOUR_MS: Final = 3_600_000
+
+
+def _dataset_id_problem(value: Value) -> str | None:
+    if isinstance(value, str) and _DATASET_ID.match(value):
+        return None
+    return f"is {value!r}; a dataset id has at most 1024 letters, digits and '_'"
+
+
+def _table_id_problem(value: Value) -> str | None:
+    if isinstance(value, str) and _TABLE_ID.match(value):
+        return None
+    return f"is {value!r}; a table id has at most 1024 letters, digits, '_', '-' and spaces"
+
+
+def _expiration_problem(value: Value) -> str | None:
+    if isinstance(value, int | float) and value >= _HOUR_MS:
+        return None
+    return f"is {value!r}; it must be at least {_HOUR_MS} (an hour)"
+
+
+def _same_case(old: Value, new: Value) -> bool:
+    return isinstance(old, str) and isinstance(new, str) and old.upper() == new.upper()
+
+
+_ACCESSES: Final = blocks(
+    "accesses",
+    text("role"),
+    text("userByEmail"),
+    text("groupByEmail"),
+    text("domain"),
+    text("specialGroup"),
+    text("iamMember"),
+    block("view", text("projectId"), text("datasetId"), text("tableId")),
+    api="access",
+).computed()
+
+
+class Dataset(RestResource):
+    """A dataset."""
+
+    token = "gcp:bigquery/dataset:Dataset"  # noqa: S105 - a resource type, no secret.
+    label = "Dataset"
+    api = Api.BIGQUERY
+    id_template = "projects/{project}/datasets/{datasetId}"
+    fields = (
+        text("datasetId", "").required().force_new().checked(_dataset_id_problem),
+        PROJECT,
+        DELETION_POLICY,
+        flag("deleteContentsOnDestroy", "").defaulting(value=False),
+        LABELS,
+        text("location").defaulting("US").force_new().same(_same_case),
+        text("description"),
+        text("friendlyName"),
+        number("defaultTableExpirationMs").checked(_expiration_problem),
+        number("defaultPartitionExpirationMs"),
+        text("defaultCollation").computed(),
+        text("maxTimeTravelHours").computed(),
+        text("storageBillingModel").computed(),
+        flag("isCaseInsensitive").computed(),
+        _ACCESSES,
+        block("defaultEncryptionConfiguration", text("kmsKeyName").required()),
+        text_map("resourceTags"),
+        block("externalDatasetReference", api=""),
+        block("externalCatalogDatasetOptions", api=""),
+        number("creationTime").output(),
+        number("lastModifiedTime").volatile(),
+        text("etag").volatile(),
+        text("selfLink").output(),
+    )
+
+    def read_query(self) -> Mapping[str, str]:
+        """Ask for access entries with their conditions."""
+        return _ACCESS_VERSION
+
+    def body(self, values: Properties, state: Mapping[str, Value] | None) -> JsonObject:
+        """Return the whole dataset; access that the program does not give is left alone."""
+        reference: JsonObject = {"datasetId": known_text(values, "datasetId")}
+        return {"datasetReference": reference, **super().body(values, state)}
+
+    def creation(
+        self, cloud: Cloud, resource_id: str, values: Properties, body: JsonObject
+    ) -> Call:
+        """Return the call that makes the dataset."""
+        del values
+        parent = resource_id.rpartition("/")[0]
+        return Call("POST", self.base_url(cloud) + parent, _ACCESS_VERSION, body)
+
+    def change(
+        self, cloud: Cloud, resource_id: str, body: JsonObject, mask: tuple[str, ...]
+    ) -> Call:
+        """Return the call that replaces the dataset."""
+        del mask
+        return Call("PUT", self.url(cloud, resource_id), _ACCESS_VERSION, body)
+
+    def deletion(self, cloud: Cloud, resource_id: str, outputs: Properties) -> Call:
+        """Return the call that deletes the dataset, with its tables where that was asked for."""
+        with_contents = outputs.get("deleteContentsOnDestroy") is True
+        query = {"deleteContents": str(with_contents).lower()}
+        return Call("DELETE", self.url(cloud, resource_id), query)
+
+
+def _parsed(schema: Value) -> Json:
+    """Parse a schema; None for what is none."""
+    try:
+        parsed: Json = json.loads(schema) if isinstance(schema, str) and schema else None
+    except ValueError:
+        return None
+    return parsed
+
+
+def _schema_problem(value: Value) -> str | None:
+    if not value or isinstance(_parsed(value), list):
+        return None
+    return "is not a JSON list of columns"
+
+
+def _columns(schema: Value) -> list[Json]:
+    """Return the columns of a schema without what means nothing, in one spelling."""
+    return [_column(json_object(item)) for item in json_items(_parsed(schema))]
+
+
+_TYPE_NAMES: Final = {
+    "INT64": "INTEGER",
+    "FLOAT64": "FLOAT",
+    "BOOL": "BOOLEAN",
+    "STRUCT": "RECORD",
+}
+
+
+def _column(column: Mapping[str, Json]) -> JsonObject:
+    kind = optional_text(column, "type").upper()
+    normal: JsonObject = {
+        **column,
+        "type": _TYPE_NAMES.get(kind, kind),
+        "mode": optional_text(column, "mode").upper() or "NULLABLE",
+    }
+    if not json_items(json_object(column.get("policyTags")).get("names")):
+        normal.pop("policyTags", None)
+    if not column.get("description"):
+        normal.pop("description", None)
+    if "fields" in column:
+        normal["fields"] = [_column(json_object(i)) for i in json_items(column["fields"])]
+    return normal
+
+
+def _same_schema(old: Value, new: Value) -> bool:
+    return bool(old) and bool(new) and _columns(old) == _columns(new)
+
+
+class Table(RestResource):
+    """A table or view."""
+
+    token = "gcp:bigquery/table:Table"  # noqa: S105 - a resource type, no secret.
+    label = "Table"
+    api = Api.BIGQUERY
+    id_template = "projects/{project}/datasets/{datasetId}/tables/{tableId}"
+    fields = (
+        text("tableId", "").required().force_new().checked(_table_id_problem),
+        text("datasetId", "").required().force_new(),
+        PROJECT,
+        DELETION_POLICY,
+        flag("deletionProtection", "").defaulting(value=True),
+        LABELS,
+        text("schema").computed().checked(_schema_problem).same(_same_schema),
+        text("description"),
+        text("friendlyName"),
+        number("expirationTime").computed(),
+        block(
+            "timePartitioning",
+            text("type").required(),
+            text("field").force_new(),
+            number("expirationMs").computed(),
+            flag("requirePartitionFilter"),
+        ),
+        block(
+            "rangePartitioning",
+            text("field").required().force_new(),
+            block(
+                "range",
+                number("start").required(),
+                number("end").required(),
+                number("interval").required(),
+            ).required(),
+        ),
+        texts("clusterings", "clustering"),
+        block("view", text("query").required(), flag("useLegacySql").computed()),
+        block(
+            "materializedView",
+            text("query").required().force_new(),
+            flag("enableRefresh").computed(),
+            number("refreshIntervalMs").computed(),
+            flag("allowNonIncrementalDefinition").force_new(),
+        ),
+        block("encryptionConfiguration", text("kmsKeyName").required()).force_new(),
+        flag("requirePartitionFilter"),
+        text("maxStaleness"),
+        text_map("resourceTags"),
+        number("creationTime").output(),
+        number("lastModifiedTime").volatile(),
+        text("etag").volatile(),
+        text("location").output(),
+        number("numBytes").volatile(),
+        number("numLongTermBytes").volatile(),
+        number("numRows").volatile(),
+        text("selfLink").output(),
+        text("type").output(),
+    )
+
+    def values(self, inputs: Mapping[str, Value], settings: Settings) -> Properties:
+        """Return the inputs with the dataset's plain id."""
+        values = super().values(inputs, settings)
+        dataset = values.get("datasetId")
+        if isinstance(dataset, str):
+            values["datasetId"] = dataset.rpartition("/")[2]
+        return values
+
+    def expanded(self, body: JsonObject) -> JsonObject:
+        """Put the columns and the clustering into objects."""
+        nested = dict(body)
+        if "schema" in nested:
+            nested["schema"] = {"fields": _parsed(optional_text(nested, "schema"))}
+        if "clustering" in nested:
+            nested["clustering"] = {"fields": nested["clustering"]}
+        return nested
+
+    def flattened(self, body: JsonObject) -> JsonObject:
+        """Undo the nesting; the columns become text."""
+        columns = json_object(body.get("schema")).get("fields")
+        schema = json.dumps(columns, sort_keys=True) if columns else None
+        clustering = json_object(body.get("clustering")).get("fields")
+        return {**body, "schema": schema, "clustering": clustering}
+
+    def body(self, values: Properties, state: Mapping[str, Value] | None) -> JsonObject:
+        """Return the whole table."""
+        reference: JsonObject = {
+            "projectId": known_text(values, "project"),
+            "datasetId": known_text(values, "datasetId"),
+            "tableId": known_text(values, "tableId"),
+        }
+        return {"tableReference": reference, **super().body(values, state)}
+
+    def derive(
+        self, outputs: Properties, body: JsonObject, prior: Mapping[str, Value]
+    ) -> Properties:
+        """Return the schema as the program spells it while it means the same."""
+        del body
+        given, live = prior.get("schema"), outputs.get("schema")
+        return {"schema": given if _same_schema(live, given) else live}
+
+    def creation(
+        self, cloud: Cloud, resource_id: str, values: Properties, body: JsonObject
+    ) -> Call:
+        """Return the call that makes the table."""
+        del values
+        return Call("POST", self.base_url(cloud) + resource_id.rpartition("/")[0], body=body)
+
+    def change(
+        self, cloud: Cloud, resource_id: str, body: JsonObject, mask: tuple[str, ...]
+    ) -> Call:
+        """Return the call that replaces the table."""
+        del mask
+        return Call("PUT", self.url(cloud, resource_id), body=body)
+
+    async def delete(
+        self, cloud: Cloud, resource_id: str, outputs: Properties, timeout_s: float
+    ) -> None:
+        """Delete the table unless it is protected."""
+        if outputs.get("deletionProtection") is not False:
+            table_id = outputs.get("tableId")
+            raise ProviderError(
+                f"cannot destroy table {table_id} without setting deletion_protection=false "
+                "and running `pulumi up`"
+            )
+        await super().delete(cloud, resource_id, outputs, timeout_s)
