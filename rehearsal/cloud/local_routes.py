@@ -5,7 +5,7 @@ They live under `/_local/`, away from Google's; the keys are where Google has it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -15,6 +15,9 @@ from rehearsal.cloud.tokens import ISSUER
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
+
+_SERVICES_PATH: Final = "/_local/services"
+_LOGS_PATH: Final = "/_local/logs/"
 
 
 class LocalRoutes:
@@ -29,6 +32,11 @@ class LocalRoutes:
         Raises:
             ApiError: 404 for what is not here.
         """
+        if request.path == _SERVICES_PATH or request.path.startswith(_LOGS_PATH):
+            # Cloud Run's sidecars serve these routes too: importing it above would be a circle.
+            from rehearsal.cloud.run import local_routes  # noqa: PLC0415
+
+            return local_routes.answer(self._cloud, request.path)
         match request.path:
             case "/_local/health":
                 return web.json_response({"status": "ok", "project": self._cloud.project_id})

@@ -10,8 +10,8 @@ from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run.runner import tail
 from rehearsal.cloud.run.state import controller_of
 
-SERVICES_PATH = "/_local/services"
-LOGS_PATH = "/_local/logs/"
+_SERVICES_PATH = "/_local/services"
+_LOGS_PATH = "/_local/logs/"
 _LOG_BYTES = 64 * 1024
 
 
@@ -22,9 +22,9 @@ def answer(cloud: LocalCloud, path: str) -> web.Response:
         ApiError: 404; no such service, or it never had a revision.
     """
     controller = controller_of(cloud)
-    if path == SERVICES_PATH:
+    if path == _SERVICES_PATH:
         return web.json_response({"services": controller.running()})
-    service = path.removeprefix(LOGS_PATH)
+    service = path.removeprefix(_LOGS_PATH)
     log = controller.log_of(service)
     if log is None:
         raise not_found(f"No revision of a service {service!r} was ever started.")

@@ -1,0 +1,113 @@
+"""Clients of a local cloud's Pub/Sub, as services use them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1.types import FlowControl, PublisherOptions
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+TOPIC = "projects/local-proj/topics/orders"
+SUBSCRIPTION = "projects/local-proj/subscriptions/orders-worker"
+
+
+def wait_until(is_so: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.01)
+
+
+class PubsubClients:
+    """Google's clients on one gRPC port."""
+
+    def __init__(self, port: int, token: str = "") -> None:
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        publishing = PublisherGrpcTransport(channel=channel)
+        self.publisher = PublisherClient(
+            transport=publishing, publisher_options=PublisherOptions(enable_message_ordering=True)
+        )
+        self.subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        self._channel = channel
+        self._streams: list[Any] = []
+
+    def publish(self, data: bytes = b"x", topic: str = TOPIC, **attributes: str) -> str:
+        """Publish one message and wait for its id."""
+        return str(self.publisher.publish(topic, data, **attributes).result(10))
+
+    def subscribe(self, on_message: Callable[[Any], None], **flow_control: Any) -> Any:
+        """Open a streaming pull."""
+        stream = self.subscriber.subscribe(
+            SUBSCRIPTION, on_message, flow_control=FlowControl(**flow_control)
+        )
+        self._streams.append(stream)
+        return stream
+
+    def pull(self, subscription: str = SUBSCRIPTION, max_messages: int = 10) -> list[Any]:
+        """Pull once, without waiting."""
+        request = {
+            "subscription": subscription,
+            "max_messages": max_messages,
+            "return_immediately": True,
+        }
+        with pytest.warns(DeprecationWarning):
+            return list(self.subscriber.pull(request=request).received_messages)
+
+    def ack(self, *received: Any) -> None:
+        """Acknowledge what was pulled."""
+        self.subscriber.acknowledge(
+            subscription=SUBSCRIPTION, ack_ids=[message.ack_id for message in received]
+        )
+
+    def nack(self, *received: Any) -> None:
+        """Refuse what was pulled."""
+        self.subscriber.modify_ack_deadline(
+            subscription=SUBSCRIPTION,
+            ack_ids=[message.ack_id for message in received],
+            ack_deadline_seconds=0,
+        )
+
+    def close(self) -> None:
+        """End every stream and the channel."""
+        for stream in self._streams:
+            stream.cancel()
+            stream.exception(10) if not stream.cancelled() else None
+        self.publisher.stop()
+        self._channel.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[int], PubsubClients]]:
+    """Open clients on a port; they are closed with the test."""
+    opened: list[PubsubClients] = []
+
+    def open_clients(port: int) -> PubsubClients:
+        opened.append(PubsubClients(port))
+        return opened[-1]
+
+    yield open_clients
+    for clients in opened:
+        clients.close()
+
+
+@pytest.fixture
+def pubsub(local_cloud: Any, connect: Callable[[int], PubsubClients]) -> PubsubClients:
+    """Clients as the deployer, on a cloud with the topic `orders`."""
+    clients = connect(local_cloud.cloud.pubsub_port)
+    clients.publisher.create_topic(name=TOPIC)
+    return clients
+
+
+@pytest.fixture(name="wait_until")
+def wait_until_fixture() -> Callable[..., None]:
+    """Wait for a condition."""
+    return wait_until
+
+
