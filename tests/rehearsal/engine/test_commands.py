@@ -1,0 +1,254 @@
+"""The commands around the operations: stacks, configuration, history, and what is declined."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine_bench import SALT, Bench
+from pulumi import automation as auto
+
+from rehearsal.engine import arguments
+
+
+def run(bench: Bench, *words: str) -> str:
+    """Run a command line as the Automation API would and return its output."""
+    return bench.engine.run(list(words), str(bench.root), bench.environ).stdout
+
+
+def test_version_fits_the_automation_api(bench: Bench) -> None:
+    """The version is one that streams its events."""
+    assert run(bench, "version") == str(bench.engine.version)
+    assert bench.workspace().pulumi_version == str(bench.engine.version)
+
+
+def test_new_stack_gets_a_salt_or_keeps_the_one_it_has(bench: Bench) -> None:
+    """One salt can serve an environment; without one a stack makes its own."""
+    bench.stack("shared")
+    file = bench.root / "environments" / "Pulumi.shared.yaml"
+    assert SALT in file.read_text()
+    auto.Stack.create("own", bench.workspace())
+    own = (bench.root / "environments" / "Pulumi.own.yaml").read_text()
+    assert own.startswith("encryptionsalt: v1:")
+    assert SALT not in own
+
+
+def test_stacks_are_listed_with_what_they_hold(bench: Bench) -> None:
+    """A list says which stack is selected and how many resources each has."""
+    bench.program('Thing("t", name="t")')
+    bench.stack("one").up()
+    bench.stack("two")
+    listed = bench.workspace().list_stacks()
+    assert [(stack.name, stack.current, stack.resource_count) for stack in listed] == [
+        ("one", False, 3),
+        ("two", True, None if listed[1].resource_count is None else 0),
+    ]
+
+
+def test_stack_with_resources_is_not_removed(bench: Bench) -> None:
+    """Removal needs an empty stack or force, and takes the configuration along."""
+    bench.program('Thing("t", name="t")')
+    stack = bench.stack()
+    stack.up()
+    with pytest.raises(auto.CommandError, match="still has resources"):
+        stack.workspace.remove_stack("dev")
+    stack.workspace.remove_stack("dev", force=True)
+    assert not (bench.root / "environments" / "Pulumi.dev.yaml").exists()
+    assert bench.checkpoint_file().with_name("dev.json.bak").exists()
+
+
+def test_configuration_goes_there_and_back(bench: Bench) -> None:
+    """Values, secrets, objects and paths are set, read and removed."""
+    stack = bench.stack()
+    stack.set_all_config(
+        {
+            "plain": auto.ConfigValue("text with = and: signs"),
+            "other:key": auto.ConfigValue("true"),
+            "secret": auto.ConfigValue("s3cret", secret=True),
+        }
+    )
+    stack.set_config("deep.list[0]", auto.ConfigValue("7"), path=True)
+    stack.set_config("deep.flag", auto.ConfigValue("true"), path=True)
+    found = stack.get_all_config()
+    assert found["demo:plain"].value == "text with = and: signs"
+    assert found["other:key"].value == "true"
+    assert (found["demo:secret"].value, found["demo:secret"].secret) == ("s3cret", True)
+    assert json.loads(found["demo:deep"].value) == {"flag": True, "list": [7]}
+    assert stack.get_config("deep.list[0]", path=True).value == "7"
+    assert "s3cret" not in (bench.root / "environments" / "Pulumi.dev.yaml").read_text()
+    stack.remove_config("deep.flag", path=True)
+    stack.remove_all_config(["plain", "other:key"])
+    assert set(stack.get_all_config()) == {"demo:secret", "demo:deep"}
+    with pytest.raises(auto.CommandError, match="configuration key 'plain' not found"):
+        stack.get_config("plain")
+
+
+def test_objects_are_set_as_json(bench: Bench) -> None:
+    """`set-all --json` stores objects as objects, as programs read them."""
+    stack = bench.stack()
+    values = {"contexts": {"objectValue": {"a": ["b"]}}, "n": {"value": "1", "secret": False}}
+    run(bench, "config", "set-all", "--stack", "dev", "--json", json.dumps(values))
+    bench.program('pulumi.export("contexts", config.require_object("contexts"))')
+    assert stack.up().outputs["contexts"].value == {"a": ["b"]}
+
+
+def test_unknown_keys_of_the_stack_file_survive(bench: Bench) -> None:
+    """Changing a value keeps what this engine does not know."""
+    file = bench.root / "environments" / "Pulumi.dev.yaml"
+    file.write_text(f"encryptionsalt: {SALT}\nenvironment: [base]\nconfig:\n  a: 1\n")
+    stack = bench.stack()
+    stack.set_config("b", auto.ConfigValue("2"))
+    assert "environment:\n- base" in file.read_text()
+    assert stack.get_config("a").value == "1"
+
+
+def test_project_defaults_reach_the_program(bench: Bench) -> None:
+    """Configuration declared in the project file has defaults and may be required."""
+    file = bench.root / "Pulumi.yaml"
+    declared = "config:\n  size: {type: integer, default: 3}\n  must: {type: string}\n"
+    file.write_text(file.read_text() + declared)
+    bench.program('pulumi.export("size", config.require_int("size"))')
+    stack = bench.stack()
+    with pytest.raises(
+        auto.CommandError, match="Stack 'dev' is missing configuration value 'must'"
+    ):
+        stack.up()
+    stack.set_config("must", auto.ConfigValue("x"))
+    assert stack.up().outputs["size"].value == 3
+
+
+def test_history_is_paged_newest_first(bench: Bench) -> None:
+    """Each operation leaves an entry with its message and configuration."""
+    bench.program("")
+    stack = bench.stack()
+    stack.set_config("token", auto.ConfigValue("s3cret", secret=True))
+    for number in range(3):
+        stack.up(message=f"number {number}")
+    assert [entry.message for entry in stack.history()] == ["number 2", "number 1", "number 0"]
+    assert [entry.message for entry in stack.history(page_size=1, page=2)] == ["number 1"]
+    shown = stack.history(page_size=1, page=1, show_secrets=True)[0]
+    assert shown.config["demo:token"].value == "s3cret"
+    hidden = run(bench, "stack", "history", "--json", "--stack", "dev")
+    assert "s3cret" not in hidden
+
+
+def test_export_comes_back_by_import(bench: Bench) -> None:
+    """A deployment goes out with its secrets in the clear and comes back encrypted."""
+    bench.program('Thing("t", name="t", token=config.require_secret("token"))')
+    stack = bench.stack()
+    stack.set_config("token", auto.ConfigValue("s3cret", secret=True))
+    stack.up()
+    exported = stack.export_stack()
+    assert "s3cret" in json.dumps(exported.deployment)
+    stack.import_stack(exported)
+    assert "s3cret" not in bench.checkpoint_file().read_text()
+    assert stack.up().summary.resource_changes == {"same": 2}
+    assert [entry.kind for entry in stack.history()][1] == "import"
+
+
+def test_foreign_export_is_not_imported(bench: Bench) -> None:
+    """Another stack's deployment needs force."""
+    bench.program('Thing("t", name="t")')
+    first = bench.stack("first")
+    first.up()
+    with pytest.raises(auto.CommandError, match="does not belong to stack"):
+        bench.stack("second").import_stack(first.export_stack())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stack", "tag", "ls", "--json"],
+        ["new", "--yes"],
+        ["state", "unprotect", "x"],
+        ["preview", "--help"],
+        ["up", "--yes", "--plan", "file"],
+        ["up", "--yes", "--client=127.0.0.1:1"],
+        ["stack", "init", "x", "--secrets-provider", "gcpkms://x"],
+    ],
+)
+def test_what_is_not_covered_is_declined(bench: Bench, words: list[str]) -> None:
+    """Everything else is refused clearly, with exit code 2."""
+    bench.stack()
+    with pytest.raises(auto.CommandError, match="not supported by the embedded engine") as caught:
+        run(bench, *words, "--stack", "dev")
+    assert "code: 2" in str(caught.value)
+
+
+def test_update_needs_consent_without_a_terminal(bench: Bench) -> None:
+    """Without --yes nothing is touched."""
+    bench.stack()
+    with pytest.raises(auto.CommandError, match="must be passed in to proceed"):
+        run(bench, "up", "--stack", "dev")
+
+
+def test_events_go_to_a_file_as_well(bench: Bench, tmp_path: Path) -> None:
+    """The older form of the event log is a file with one event a line."""
+    bench.program('Thing("t", name="t")')
+    bench.stack()
+    log = tmp_path / "events.log"
+    run(bench, "up", "--yes", "--stack", "dev", "--event-log", str(log))
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [event["sequence"] for event in events] == list(range(len(events)))
+    assert "preludeEvent" in events[0]
+    assert "cancelEvent" in events[-1]
+
+
+def test_output_reaches_the_caller_line_by_line(bench: Bench) -> None:
+    """Callbacks see the lines that the result has, in the caller's thread."""
+    bench.program('Thing("t", name="t")')
+    lines: list[str] = []
+    result = bench.stack().up(on_output=lines.append)
+    assert "\n".join(lines) == result.stdout
+    assert lines[0] == "Updating (dev):"
+    assert "    + 2 created" in lines
+
+
+def test_module_is_a_command_line(bench: Bench) -> None:
+    """The engine works from a shell, with the exit codes of the real one."""
+    bench.program('pulumi.export("a", 1)')
+    script = "\n".join(
+        [
+            "import sys, types, os",
+            "fake = types.ModuleType('rehearsal.providers'); fake.PROVIDERS = {}",
+            "sys.modules['rehearsal.providers'] = fake",
+            "from rehearsal.engine.__main__ import main",
+            "raise SystemExit(main())",
+        ]
+    )
+
+    def shell(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script, *words],
+            cwd=bench.root,
+            env={**bench.environ, "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    bench.stack()
+    done = shell("up", "--yes", "-s", "dev")
+    assert done.returncode == 0, done.stderr
+    assert "+ 1 created" in done.stdout
+    missing = shell("up", "--yes", "-s", "nowhere")
+    assert missing.returncode == 6
+    assert missing.stderr == "error: no stack named 'nowhere' found\n"
+
+
+def test_flags_stand_anywhere() -> None:
+    """Flags come before, between and behind words, with a space or an equals sign."""
+    parsed = arguments.parse(
+        ["--non-interactive", "up", "--target", "a", "-s", "dev", "--refresh", "--target=b"]
+    )
+    assert parsed.command == ("up",)
+    assert parsed.all("target") == ("a", "b")
+    assert parsed.get("stack") == "dev"
+    assert parsed.get("refresh") == "true"
+    assert arguments.parse(["config", "set", "k", "--", "--yes"]).operands == ["k", "--yes"]
+    pairs = arguments.parse(["config", "set-all", "--secret", "a=b", "--plaintext", "c=d"])
+    assert (pairs.all("secret"), pairs.all("plaintext")) == (("a=b",), ("c=d",))
