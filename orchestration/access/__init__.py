@@ -1,0 +1,1 @@
+"""IAM: waiting until grants are effective, and measuring how long that took."""
