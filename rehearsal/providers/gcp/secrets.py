@@ -142,7 +142,7 @@ class SecretVersion(ResourceType):
     id_template = "projects/{project}/secrets/{secret}/versions/{version}"
     fields = (
         text("secret", "").required().force_new().same(last_segment_same),
-        text("project", "").output(),
+        PROJECT,
         DELETION_POLICY,
         text("secretData", "").required().force_new(),
         flag("isSecretDataBase64", "").defaulting(value=False).force_new(),
