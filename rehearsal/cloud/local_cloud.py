@@ -119,6 +119,8 @@ class LocalCloud:
             known = {"projectId": self.project_id, "createdAt": self.clock()}
             self.store.put(_SETTINGS, "project", known)
         elif known["projectId"] != self.project_id:
+            self.store.close()
+            self.log.close()
             raise failed_precondition(
                 f"the data folder {self.data_dir} belongs to project {known['projectId']},"
                 f" not to {self.project_id}"

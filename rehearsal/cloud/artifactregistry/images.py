@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,6 +68,9 @@ class Images:
         if manifest is None:
             return None
         body = json.loads(manifest.content)
+        if "manifests" in body:
+            platform = _runnable(body["manifests"])
+            return None if platform is None else self.resolve(f"index/{match['name']}@{platform}")
         config = self.blob_path(body["config"]["digest"])
         return ImageManifest(
             digest=manifest.digest,
@@ -116,6 +120,14 @@ class Images:
         for kind in (_MANIFESTS, _TAGS):
             names = [name for name, _ in self._store.items(kind, f"{repository}/")]
             self._store.delete_many(kind, names)
+
+
+def _runnable(manifests: Sequence[JsonObject]) -> str | None:
+    """The image for Linux among the manifests of an index; attestations are for no platform."""
+    for manifest in manifests:
+        if manifest.get("platform", {}).get("os", "linux") == "linux":
+            return str(manifest["digest"])
+    return None
 
 
 def is_digest(text: str) -> bool:

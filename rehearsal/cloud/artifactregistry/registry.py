@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from rehearsal.cloud.artifactregistry.images import is_digest
+from rehearsal.cloud.artifactregistry.images import digest_of, is_digest
 from rehearsal.cloud.artifactregistry.state import find_repository
 from rehearsal.cloud.artifactregistry.uploads import Uploads
 from rehearsal.cloud.call_log import CallRecord
@@ -34,6 +34,7 @@ _NAME_PARTS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?")
 _VERSION: Final = {"Docker-Distribution-API-Version": "registry/2.0"}
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+_NO_TYPE: Final = "application/octet-stream"
 
 
 class RegistryError(Exception):
@@ -227,7 +228,11 @@ class Registry:
         if missing:
             unknown = missing[0]["digest"]
             raise RegistryError(400, "MANIFEST_BLOB_UNKNOWN", f"{unknown} was not pushed.")
-        media_type = request.headers.get("Content-Type") or body.get("mediaType", _OCI_MANIFEST)
+        if is_digest(reference) and reference != digest_of(content):
+            raise RegistryError(400, "DIGEST_INVALID", f"The content is not that of {reference}.")
+        media_type = request.headers.get("Content-Type", _NO_TYPE)
+        if media_type == _NO_TYPE:
+            media_type = body.get("mediaType", _OCI_MANIFEST)
         digest = self._images.put_manifest(name, reference, media_type, content)
         return _created(name, "manifests", digest)
 

@@ -1,0 +1,177 @@
+"""Who may do what, and from when on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rehearsal.cloud.iam.propagation import Delays, Propagation
+
+PROJECT = "/resourcemanager/v1/projects/local-proj"
+ACCOUNTS = "/iam/v1/projects/local-proj/serviceAccounts"
+LIST = "/serviceusage/v1/projects/local-proj/services"
+
+
+@pytest.fixture(name="seeded")
+def seeded_cloud(start_cloud: Any) -> Any:
+    """A cloud whose grants take 1 to 3 s."""
+    with start_cloud(Propagation.SEEDED) as cloud:
+        cloud.enable("iam")
+        yield cloud
+
+
+def test_grant_reads_back_at_once_and_works_later(seeded: Any, expect: Any) -> None:
+    """1.2: enforcement lags behind the policy, reads never do."""
+    member = f"serviceAccount:{seeded.account('worker')}"
+    worker = seeded.client(member)
+    seeded.grant(PROJECT, "roles/viewer", member)
+    policy = expect(seeded.deployer.post(f"{PROJECT}:getIamPolicy"))
+    assert {"role": "roles/viewer", "members": [member]} in policy["bindings"]
+    expect(worker.get(LIST), 403)
+    seeded.clock.ahead_s = 0.9
+    expect(worker.get(LIST), 403)
+    seeded.clock.ahead_s = 3.1
+    expect(worker.get(LIST))
+
+
+def test_removal_works_later_too(seeded: Any, expect: Any) -> None:
+    """A removed grant still works until its own delay is over."""
+    member = f"serviceAccount:{seeded.account('worker')}"
+    worker = seeded.client(member)
+    before = expect(seeded.deployer.post(f"{PROJECT}:getIamPolicy"))
+    seeded.grant(PROJECT, "roles/viewer", member)
+    seeded.clock.ahead_s = 4
+    now = expect(seeded.deployer.post(f"{PROJECT}:getIamPolicy"))
+    body = {"policy": {**before, "etag": now["etag"]}}
+    expect(seeded.deployer.post(f"{PROJECT}:setIamPolicy", json=body))
+    expect(worker.get(LIST))
+    seeded.clock.ahead_s = 8
+    expect(worker.get(LIST), 403)
+
+
+def test_delay_survives_a_restart(start_cloud: Any, expect: Any) -> None:
+    """A restart neither hastens nor delays a grant."""
+    with start_cloud(Propagation.SEEDED) as cloud:
+        cloud.enable("iam")
+        member = f"serviceAccount:{cloud.account('worker')}"
+        cloud.grant(PROJECT, "roles/viewer", member)
+        clock = cloud.clock
+    with start_cloud(Propagation.SEEDED, clock) as cloud:
+        worker = cloud.client(member)
+        expect(worker.get(LIST), 403)
+        clock.ahead_s = 3.1
+        expect(worker.get(LIST))
+
+
+def test_delays_repeat_for_a_seed_and_differ_between_grants() -> None:
+    """The same seed draws the same delay for the same grant, another grant gets another one."""
+    delays = Delays(Propagation.SEEDED, 7)
+    drawn = [delays.of("projects/p", "roles/viewer", f"user:{n}@local.test") for n in range(50)]
+    assert drawn == [
+        Delays(Propagation.SEEDED, 7).of("projects/p", "roles/viewer", f"user:{n}@local.test")
+        for n in range(50)
+    ]
+    assert len(set(drawn)) == 50
+    assert all(1 <= delay <= 3 for delay in drawn)
+    realistic = Delays(Propagation.REALISTIC, 7)
+    drawn = sorted(realistic.of("projects/p", "roles/x", f"user:{n}@a.test") for n in range(500))
+    assert 90 < drawn[250] < 150
+    assert drawn[-1] > 420
+
+
+def test_project_grant_covers_what_is_below(local_cloud: Any, expect: Any) -> None:
+    """A role on the project works on every resource of the project; one on a resource does not."""
+    email = local_cloud.account("worker")
+    other = local_cloud.account("other-one")
+    member = f"serviceAccount:{email}"
+    worker = local_cloud.client(member)
+    local_cloud.grant(f"{ACCOUNTS}/{other}", "roles/iam.serviceAccountViewer", member)
+    expect(worker.get(f"{ACCOUNTS}/{other}"))
+    expect(worker.get(f"{ACCOUNTS}/{email}"), 403)
+    local_cloud.grant(PROJECT, "roles/iam.serviceAccountViewer", member)
+    expect(worker.get(f"{ACCOUNTS}/{email}"))
+
+
+def test_old_etag_conflicts(local_cloud: Any, expect: Any) -> None:
+    """Two read-modify-writes at once: the second gets 409 ABORTED in Google's words."""
+    local_cloud.account("worker")
+    url = f"{ACCOUNTS}/worker@local-proj.iam.gserviceaccount.com"
+    policy = expect(local_cloud.deployer.post(f"{url}:getIamPolicy"))
+    assert policy == {"version": 1, "etag": "ACAB"}
+    body = {
+        "policy": {
+            **policy,
+            "bindings": [{"role": "roles/viewer", "members": ["user:developer@local.test"]}],
+        }
+    }
+    first = expect(local_cloud.deployer.post(f"{url}:setIamPolicy", json=body))
+    assert first["etag"] != "ACAB"
+    error = expect(local_cloud.deployer.post(f"{url}:setIamPolicy", json=body), 409)["error"]
+    assert error["status"] == "ABORTED"
+    assert error["errors"][0]["reason"] == "aborted"
+    assert error["message"].startswith("There were concurrent policy changes.")
+    del body["policy"]["etag"]
+    expect(local_cloud.deployer.post(f"{url}:setIamPolicy", json=body))
+
+
+@pytest.mark.parametrize(
+    ("role", "member", "message"),
+    [
+        (
+            "roles/viewer",
+            "serviceAccount:ghost@local-proj.iam.gserviceaccount.com",
+            "Service account ghost@local-proj.iam.gserviceaccount.com does not exist.",
+        ),
+        ("roles/viewer", "worker@local.test", "Invalid member"),
+        ("viewer", "user:a@local.test", "is not supported for this resource"),
+        ("projects/local-proj/roles/ghost", "user:a@local.test", "does not exist"),
+    ],
+)
+def test_impossible_binding_is_refused(
+    local_cloud: Any, expect: Any, role: str, member: str, message: str
+) -> None:
+    """A policy with an unknown account, member form or role answers 400 and changes nothing."""
+    policy = expect(local_cloud.deployer.post(f"{PROJECT}:getIamPolicy"))
+    bindings = [*policy["bindings"], {"role": role, "members": [member]}]
+    body = {"policy": {**policy, "bindings": bindings}}
+    answer = local_cloud.deployer.post(f"{PROJECT}:setIamPolicy", json=body)
+    assert message in expect(answer, 400)["error"]["message"]
+    assert expect(local_cloud.deployer.post(f"{PROJECT}:getIamPolicy")) == policy
+
+
+def test_condition_is_refused_loudly(local_cloud: Any, expect: Any) -> None:
+    """A condition is not ignored: that would permit more than Google would."""
+    binding = {
+        "role": "roles/viewer",
+        "members": ["user:a@local.test"],
+        "condition": {"expression": "false", "title": "never"},
+    }
+    body = {"policy": {"bindings": [binding], "version": 3}}
+    answer = local_cloud.deployer.post(f"{PROJECT}:setIamPolicy", json=body)
+    assert "Conditions are not modelled" in expect(answer, 400)["error"]["message"]
+
+
+def test_everybody_and_every_known_principal(local_cloud: Any, expect: Any) -> None:
+    """`allUsers` includes callers without a token, `allAuthenticatedUsers` does not."""
+    local_cloud.grant(PROJECT, "roles/browser", "allAuthenticatedUsers")
+    expect(local_cloud.client("user:stranger@local.test").get(PROJECT))
+    expect(local_cloud.client().get(PROJECT), 401)
+    local_cloud.grant(PROJECT, "roles/browser", "allUsers")
+    expect(local_cloud.client().get(PROJECT))
+
+
+def test_permissions_are_tested_for_the_caller(seeded: Any, expect: Any) -> None:
+    """testIamPermissions answers by what works now, for whoever asks."""
+    asked = {"permissions": ["resourcemanager.projects.get", "iam.serviceAccounts.getAccessToken"]}
+    url = f"{PROJECT}:testIamPermissions"
+    # As in Google, an owner cannot impersonate.
+    assert expect(seeded.deployer.post(url, json=asked)) == {
+        "permissions": asked["permissions"][:1]
+    }
+    member = f"serviceAccount:{seeded.account('worker')}"
+    worker = seeded.client(member)
+    seeded.grant(PROJECT, "roles/iam.serviceAccountTokenCreator", member)
+    assert expect(worker.post(url, json=asked)) == {}
+    seeded.clock.ahead_s = 3.1
+    assert expect(worker.post(url, json=asked)) == {"permissions": asked["permissions"][1:]}
+    expect(worker.post(url, json={"permissions": ["iam.*"]}), 400)

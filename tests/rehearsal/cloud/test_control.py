@@ -1,0 +1,101 @@
+"""Starting, finding and stopping a local cloud in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from rehearsal.cloud import control
+from rehearsal.cloud.info import CloudInfo
+
+PROJECT = "local-proj"
+
+
+@pytest.fixture(name="data_dir")
+def data_dir_that_is_stopped(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose cloud does not outlive the test."""
+    yield tmp_path / "cloud"
+    control.stop(tmp_path / "cloud")
+
+
+def _start(data_dir: Path) -> CloudInfo:
+    return control.start(data_dir, project_id=PROJECT, propagation="none")
+
+
+def _create_account(info: CloudInfo, account_id: str) -> httpx.Response:
+    return httpx.post(
+        f"http://127.0.0.1:{info.port}/iam/v1/projects/{PROJECT}/serviceAccounts",
+        json={"accountId": account_id},
+        headers={"Authorization": f"Bearer {info.deployer_token}"},
+        trust_env=False,
+    )
+
+
+def _enable_iam(info: CloudInfo) -> None:
+    base = f"http://127.0.0.1:{info.port}/serviceusage/v1/projects/{PROJECT}"
+    answer = httpx.post(
+        f"{base}/services/iam.googleapis.com:enable",
+        headers={"Authorization": f"Bearer {info.deployer_token}"},
+        trust_env=False,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_cloud_starts_once_and_stops(data_dir: Path) -> None:
+    """Start is idempotent, status tells what start told, stop ends it and says so once."""
+    assert control.status(data_dir) is None
+    assert control.stop(data_dir) is False
+    info = _start(data_dir)
+    assert _start(data_dir) == info == control.status(data_dir)
+    assert (data_dir / "cloud.json").stat().st_mode & 0o777 == 0o600
+    health = httpx.get(f"http://127.0.0.1:{info.port}/_local/health", trust_env=False)
+    assert health.json()["status"] == "ok"
+    with pytest.raises(control.CloudError, match="serves project local-proj"):
+        control.start(data_dir, project_id="another-project")
+    assert control.stop(data_dir) is True
+    assert control.status(data_dir) is None
+    assert control.stop(data_dir) is False
+    with pytest.raises(ProcessLookupError):
+        os.kill(info.pid, 0)
+
+
+def test_restart_after_a_kill_keeps_ports_and_state(data_dir: Path) -> None:
+    """A killed server loses no write that it acknowledged; ports and token stay."""
+    info = _start(data_dir)
+    _enable_iam(info)
+    assert _create_account(info, "worker").status_code == 200
+    os.kill(info.pid, signal.SIGKILL)
+    os.waitpid(info.pid, 0)
+    assert control.status(data_dir) is None
+    again = _start(data_dir)
+    assert (again.port, again.pubsub_port) == (info.port, info.pubsub_port)
+    assert again.deployer_token == info.deployer_token
+    assert _create_account(again, "worker").status_code == 409
+
+
+def test_taken_port_is_named(data_dir: Path) -> None:
+    """A foreign process on a recorded port is a clear error, not another port."""
+    info = _start(data_dir)
+    control.stop(data_dir)
+    for port in (info.port, info.pubsub_port):
+        with socket.socket() as foreign:
+            foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            foreign.bind(("127.0.0.1", port))
+            foreign.listen()
+            with pytest.raises(control.PortTaken, match=str(port)) as caught:
+                _start(data_dir)
+            assert caught.value.port == port
+    assert _start(data_dir).port == info.port
+
+
+def test_server_that_cannot_start_says_why(data_dir: Path) -> None:
+    """The last line of the server's log becomes the error."""
+    _start(data_dir)
+    control.stop(data_dir)
+    with pytest.raises(control.CloudError, match="belongs to project local-proj"):
+        control.start(data_dir, project_id="another-project")
