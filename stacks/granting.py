@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import pulumi
-from architecture.grants import Grant as PlannedGrant
 
+from architecture.grants import Grant as PlannedGrant
 from components.grant import Grant, describe
 from stacks.context import StackContext
 
