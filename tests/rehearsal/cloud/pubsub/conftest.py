@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,9 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.pubsub_v1.types import FlowControl, PublisherOptions
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from rehearsal.cloud.pubsub.grpc_server import serve_grpc
+from rehearsal.cloud.pubsub.state import broker_of
 
 TOPIC = "projects/local-proj/topics/orders"
 SUBSCRIPTION = "projects/local-proj/subscriptions/orders-worker"
@@ -57,7 +61,7 @@ class PubsubClients:
             "max_messages": max_messages,
             "return_immediately": True,
         }
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="return_immediately"):
             return list(self.subscriber.pull(request=request).received_messages)
 
     def ack(self, *received: Any) -> None:
@@ -105,9 +109,36 @@ def pubsub(local_cloud: Any, connect: Callable[[int], PubsubClients]) -> PubsubC
     return clients
 
 
+@pytest.fixture
+def on_loop(local_cloud: Any) -> Callable[..., Any]:
+    """Run a function, or a coroutine function, on the cloud's own event loop."""
+    loop = broker_of(local_cloud.cloud)._sweeper._loop
+
+    def run(work: Callable[[], Any]) -> Any:
+        async def call() -> Any:
+            result = work()
+            return await result if asyncio.iscoroutine(result) else result
+
+        return asyncio.run_coroutine_threadsafe(call(), loop).result(20)
+
+    return run
+
+
+@pytest.fixture
+def serve_as(local_cloud: Any, on_loop: Callable[..., Any]) -> Iterator[Callable[[str], int]]:
+    """Open a gRPC port that speaks for a principal, as a service's sidecar does."""
+    ports: list[Any] = []
+
+    def serve(principal: str) -> int:
+        ports.append(on_loop(lambda: serve_grpc(local_cloud.cloud, principal)))
+        return int(ports[-1].port)
+
+    yield serve
+    for port in ports:
+        on_loop(port.stop)
+
+
 @pytest.fixture(name="wait_until")
 def wait_until_fixture() -> Callable[..., None]:
     """Wait for a condition."""
     return wait_until
-
-

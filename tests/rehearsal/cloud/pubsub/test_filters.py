@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rehearsal.cloud.pubsub.filters import FilterError, compile_filter
 
 ATTRIBUTES = {"kind": "order", "region": "europe-west1", "odd key": "1"}
