@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import pulumi
+
 MANAGED_BY = "conductor"
 LONGEST = 63
 _KEY = re.compile(rf"[a-z][a-z0-9_-]{{0,{LONGEST - 1}}}")
 _VALUE = re.compile(rf"[a-z0-9_-]{{0,{LONGEST}}}")
 
 
-class InvalidLabelError(ValueError):
+class InvalidLabelError(pulumi.RunError):
     """A label that Google Cloud would refuse."""
 
 
