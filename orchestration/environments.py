@@ -108,6 +108,11 @@ class Environment:
         return self.folder / "state"
 
     @property
+    def pulumi_home(self) -> Path:
+        """Pulumi's own folder: the selected stack, not the user's."""
+        return self.folder / "pulumi-home"
+
+    @property
     def ledger_dir(self) -> Path:
         """The commands that the director has finished."""
         return self.folder / "director"

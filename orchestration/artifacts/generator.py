@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from architecture.service_resources import resources_for
 
 from architecture.model import Architecture
+from architecture.service_resources import resources_for
 from orchestration.environments import write_atomically
 
 FILE_NAME = "resources.yaml"

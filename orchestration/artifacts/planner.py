@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from architecture.ordering import service_levels
-from architecture.service_resources import preflight_expectations
-
 from architecture.findings import InvalidArchitecture
 from architecture.hydration import hydrate
 from architecture.loading import load
 from architecture.model import Architecture
+from architecture.ordering import service_levels
 from architecture.rendering import to_yaml
+from architecture.service_resources import preflight_expectations
 from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of
 from orchestration.artifacts.generator import ConfigGenerator
 from orchestration.artifacts.preflight import PreflightCase, PreflightValidator

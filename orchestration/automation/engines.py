@@ -37,7 +37,6 @@ def choose_engine(name: EngineName) -> PulumiCommand:
         return _real_pulumi()
     # The engine brings grpc along; a command that never runs a stack does not pay for it.
     from rehearsal.engine.command import EmbeddedPulumi  # noqa: PLC0415
-
     from rehearsal.providers import PROVIDERS  # noqa: PLC0415
 
     return EmbeddedPulumi(PROVIDERS)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from architecture.model import Layer
 from orchestration.concurrency import run_all
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.parts import Parts
@@ -160,7 +161,7 @@ class Conductor:
         _raise_all(checked.errors.values())
         return f"{len(urls)} services healthy, {_effective(invokers)}"
 
-    def _wait(self, layer: str) -> tuple[GrantOutcome, ...]:
+    def _wait(self, layer: Layer) -> tuple[GrantOutcome, ...]:
         grants = self._parts.access.wait(layer)
         self._state.grants = (*self._state.grants, *grants)
         return grants

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from architecture.model import Layer
 from orchestration.conductor.parts import Parts
 from orchestration.conductor.state import (
     AccountsOutcome,
@@ -112,7 +113,7 @@ class FakeAccess:
         self._fakes.called("set_up_iam")
         return AccountsOutcome(accounts={"cart-sa": "cart-sa@p1"}, stack=stack("foundation"))
 
-    def wait(self, layer: str, dataflow: str | None = None) -> tuple[GrantOutcome, ...]:
+    def wait(self, layer: Layer, dataflow: str | None = None) -> tuple[GrantOutcome, ...]:
         """Wait for a layer's grants."""
         self._fakes.called(f"wait {layer} {dataflow or ''}".strip())
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from architecture.model import Layer
 from orchestration.conductor.state import (
     AccountsOutcome,
     DataflowOutcome,
@@ -48,7 +49,7 @@ class Access(Protocol):
         """Make service accounts and project-level grants."""
         ...
 
-    def wait(self, layer: str, dataflow: str | None = None) -> tuple[GrantOutcome, ...]:
+    def wait(self, layer: Layer, dataflow: str | None = None) -> tuple[GrantOutcome, ...]:
         """Wait until every grant of a layer works.
 
         Raises:

@@ -1,0 +1,207 @@
+"""The conductor's side: sends commands and waits for their completions.
+
+One subscription per run, filtered by the run's id and made before the first command, so that no
+answer can be missed and nobody else's is seen. Answers are matched by command id. A command is
+sent again, under the same id, until it is answered or its deadline has passed: the director
+answers repeats from its ledger.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from orchestration.director.messages import (
+    RUN_ATTRIBUTE,
+    Command,
+    Completion,
+    CompletionStatus,
+    MalformedMessageError,
+    decode,
+    encode,
+)
+from orchestration.errors import CloudUnreachable, DirectorRefused, DirectorSilent
+
+if TYPE_CHECKING:
+    from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+    from google.cloud.pubsub_v1.subscriber.message import Message
+
+log = structlog.get_logger(__name__)
+
+# A subscription that a crash left behind goes by itself (Pub/Sub's shortest expiration).
+EXPIRATION_S = 24 * 3600
+FIRST_RESEND_S = 5.0
+RESEND_GROWTH = 2.0
+LONGEST_RESEND_S = 60.0
+PUBLISH_TIMEOUT_S = 30.0
+
+
+class RemoteDirectorClient:
+    """Sends commands to one director on behalf of one run; safe to use from several threads."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        command_topic: str,
+        completion_topic: str,
+        publisher: PublisherClient,
+        subscriber: SubscriberClient,
+        first_resend_s: float = FIRST_RESEND_S,
+    ) -> None:
+        self._run_id = run_id
+        self._command_topic = command_topic
+        self._completion_topic = completion_topic
+        self._publisher = publisher
+        self._subscriber = subscriber
+        self._first_resend_s = first_resend_s
+        project = completion_topic.split("/topics/", maxsplit=1)[0]
+        name = completion_topic.rpartition("/")[2]
+        self._subscription = f"{project}/subscriptions/{name}-{run_id}"
+        self._answers: dict[str, Completion] = {}
+        self._arrived = threading.Condition()
+        self._broken: str | None = None
+        self._stop_pull: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Self:
+        """Subscribe to this run's completions.
+
+        Raises:
+            CloudUnreachable: the subscription could not be made.
+        """
+        from google.api_core.exceptions import AlreadyExists, GoogleAPICallError  # noqa: PLC0415
+        from google.protobuf.duration_pb2 import Duration  # noqa: PLC0415 - brings grpc along
+
+        try:
+            self._subscriber.create_subscription(
+                request={
+                    "name": self._subscription,
+                    "topic": self._completion_topic,
+                    "filter": f'attributes.{RUN_ATTRIBUTE} = "{self._run_id}"',
+                    "expiration_policy": {"ttl": Duration(seconds=EXPIRATION_S)},
+                    "ack_deadline_seconds": 10,
+                }
+            )
+        except AlreadyExists:
+            log.info("subscription_reused", subscription=self._subscription)
+        except GoogleAPICallError as error:
+            raise CloudUnreachable(
+                f"no subscription to the director's completions: {error.message}"
+            ) from error
+        self._pull()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening and delete the subscription; leaving it would cost nothing but clutter."""
+        from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - as above
+
+        self._stop_pull()
+        try:
+            self._subscriber.delete_subscription(request={"subscription": self._subscription})
+        except GoogleAPICallError as failure:
+            log.warning("subscription_left", subscription=self._subscription, why=failure.message)
+        self._subscriber.close()
+        self._publisher.transport.close()
+
+    def _pull(self) -> None:
+        self._broken = None
+        future = self._subscriber.subscribe(self._subscription, callback=self._receive)
+        future.add_done_callback(lambda done: self._pull_ended(done.exception))
+        self._stop_pull = future.cancel
+
+    def call(self, command: Command, timeout_s: float) -> Completion:
+        """Send a command and wait for its completion.
+
+        Raises:
+            DirectorSilent: no completion came in time.
+            DirectorRefused: the director answered with an error.
+        """
+        started = time.monotonic()
+        pause = self._first_resend_s
+        while True:
+            self._send(command)
+            with self._arrived:
+                if self._broken is not None:
+                    self._pull()
+            left = timeout_s - (time.monotonic() - started)
+            completion = self._wait(command.command_id, min(pause, max(left, 0.0)))
+            if completion is not None:
+                return _checked(command, completion)
+            if time.monotonic() - started >= timeout_s:
+                raise self._silent(command, time.monotonic() - started)
+            pause = min(pause * RESEND_GROWTH, LONGEST_RESEND_S)
+
+    def _send(self, command: Command) -> None:
+        from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - as above
+
+        data, attributes = encode(command)
+        try:
+            self._publisher.publish(self._command_topic, data, **attributes).result(
+                timeout=PUBLISH_TIMEOUT_S
+            )
+        except (GoogleAPICallError, TimeoutError) as error:
+            # Sent again at the next turn: a cloud that is away for a while is no reason to fail.
+            log.warning("command_not_sent", command_id=command.command_id, why=str(error))
+
+    def _wait(self, command_id: str, timeout_s: float) -> Completion | None:
+        with self._arrived:
+            self._arrived.wait_for(lambda: command_id in self._answers, timeout=timeout_s)
+            return self._answers.get(command_id)
+
+    def _receive(self, message: Message) -> None:
+        """Take one message; whatever it is, it is acknowledged: nobody else waits for it."""
+        try:
+            completion = decode(Completion, message.data, dict(message.attributes))
+        except MalformedMessageError as error:
+            log.warning("completion_malformed", why=error.reason, command_id=error.command_id)
+            message.ack()
+            return
+        if completion.run_id != self._run_id:
+            log.warning("completion_foreign", run_id=completion.run_id)
+            message.ack()
+            return
+        with self._arrived:
+            # The first terminal answer stands; a repeat changes nothing.
+            self._answers.setdefault(completion.command_id, completion)
+            self._arrived.notify_all()
+        message.ack()
+
+    def _pull_ended(self, outcome: Callable[[], BaseException | None]) -> None:
+        try:
+            failure = outcome()
+        except CancelledError:
+            return
+        if failure is not None:
+            self._broken = str(failure)
+            log.warning("completion_pull_ended", why=self._broken)
+
+    def _silent(self, command: Command, waited_s: float) -> DirectorSilent:
+        broken = f" (listening failed: {self._broken})" if self._broken else ""
+        return DirectorSilent(
+            f"the director did not complete {command.instruction.value} of dataflow"
+            f" {command.dataflow} within {waited_s:.0f} s (command {command.command_id}){broken}",
+            hint="look at the director's log and at its command subscription, then run"
+            " `conductor up` again",
+        )
+
+
+def _checked(command: Command, completion: Completion) -> Completion:
+    if completion.status is CompletionStatus.OK:
+        return completion
+    error = completion.error
+    reason = f"{error.message} [{error.code}]" if error else "it gave no reason"
+    raise DirectorRefused(
+        f"the director failed {command.instruction.value} of dataflow {command.dataflow}: {reason}",
+        hint="mend the cause and run `conductor up` again; the director goes on from what it made",
+    )

@@ -1,0 +1,191 @@
+"""The director as a Cloud Run service: wiring, health routes, a clean exit on SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import structlog
+import yaml
+
+from orchestration.automation.engines import EngineName, choose_engine
+from orchestration.automation.stacks import StackHome, StackOperations
+from orchestration.director.ledger import FolderLedger
+from orchestration.director.provisioning import StackProvisioner
+from orchestration.director.pulling import CommandPull
+from orchestration.director.service import DirectorService, Identity
+from orchestration.environments import Environment
+from orchestration.errors import ConductorError, UsageError
+from orchestration.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PUBLISH_TIMEOUT_S = 30.0
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+
+
+def main() -> int:
+    """Serve until SIGTERM; give the exit code."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer("message"),
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    try:
+        return _serve(os.environ)
+    except ConductorError as error:
+        log.error("director_not_started", code=error.code, why=error.message)  # noqa: TRY400 - ours
+        return error.exit_code
+
+
+def _serve(environ: Mapping[str, str]) -> int:
+    # The port opens first: Cloud Run waits for it, and Pub/Sub's client takes a while to import.
+    health = _Health()
+    server = ThreadingHTTPServer(("", int(environ.get("PORT", "8080"))), _handler(health))
+    serving = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    serving.start()
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    pull = _commands(environ)
+    health.pull = pull
+    pull.start()
+    stopped.wait()
+    pull.stop()
+    server.shutdown()
+    log.info("director_stopped")
+    return 0
+
+
+def _commands(environ: Mapping[str, str]) -> CommandPull:
+    """Wire everything between Pub/Sub and the stacks."""
+    from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient  # noqa: PLC0415 - slow
+
+    settings = Settings.from_environment()
+    name = _required(environ, "CONDUCTOR_ENVIRONMENT")
+    environment = Environment(name, settings)
+    project = environ.get("PROJECT_ID") or _required(environ, "GOOGLE_CLOUD_PROJECT")
+    links = _links(Path(environ.get("RESOURCES_FILE", "resources.yaml")))
+    operations = StackOperations(
+        StackHome(
+            project_dir=settings.project_dir,
+            backend_url=_required(environ, "PULUMI_BACKEND_URL"),
+            passphrase_file=Path(_required(environ, "PULUMI_CONFIG_PASSPHRASE_FILE")),
+            pulumi_home=environment.pulumi_home,
+        ),
+        choose_engine(EngineName(environ.get("CONDUCTOR_ENGINE", EngineName.AUTO.value))),
+        _own_credentials,
+    )
+    publisher = PublisherClient()
+    topic = publisher.topic_path(project, links["completion_topic"])
+
+    def publish(data: bytes, attributes: dict[str, str]) -> None:
+        publisher.publish(topic, data, **attributes).result(timeout=PUBLISH_TIMEOUT_S)
+
+    service = DirectorService(
+        Identity(name=environ.get("K_REVISION", "by-hand"), environment=name),
+        StackProvisioner(
+            operations,
+            name,
+            architecture_file=environment.architecture_file,
+            project_dir=settings.project_dir,
+        ),
+        FolderLedger(Path(_required(environ, "CONDUCTOR_LEDGER"))),
+        publish,
+    )
+    subscriber = SubscriberClient()
+    return CommandPull(
+        subscriber, subscriber.subscription_path(project, links["command_subscription"]), service
+    )
+
+
+def _own_credentials() -> dict[str, str]:
+    """Give the service account's own token, from the metadata server."""
+    import google.auth  # noqa: PLC0415 - slow
+    import google.auth.transport.requests  # noqa: PLC0415
+
+    credentials, _ = google.auth.default(scopes=SCOPES)
+    credentials.refresh(google.auth.transport.requests.Request())  # type: ignore[no-untyped-call] # google-auth has no types
+    return {"GOOGLE_OAUTH_ACCESS_TOKEN": str(credentials.token)}
+
+
+def _links(path: Path) -> dict[str, str]:
+    """Read the command subscription and the completion topic from `resources.yaml`.
+
+    Raises:
+        UsageError: the file does not name exactly one of each.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    found = {}
+    for link, kind in (("command_subscription", "subscriptions"), ("completion_topic", "topics")):
+        listed = content.get(kind) or []
+        if len(listed) != 1:
+            raise UsageError(f"{path} must have exactly one entry in {kind}, not {len(listed)}")
+        found[link] = str(listed[0]["name"])
+    return found
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name)
+    if not value:
+        raise UsageError(f"set {name}")
+    return value
+
+
+class _Health:
+    """Whether commands can arrive."""
+
+    def __init__(self) -> None:
+        self.pull: CommandPull | None = None
+
+    @property
+    def not_ready_because(self) -> str:
+        return "it is starting" if self.pull is None else self.pull.not_pulling_because
+
+
+def _handler(health: _Health) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """`GET /health/live` and `GET /health/ready`."""
+
+        def do_GET(self) -> None:
+            """Answer with a line of text."""
+            if self.path == "/health/live":
+                self._answer(HTTPStatus.OK, "alive")
+            elif self.path == "/health/ready":
+                why = health.not_ready_because
+                if why:
+                    self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"not pulling: {why}")
+                else:
+                    self._answer(HTTPStatus.OK, "ready")
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "there are /health/live and /health/ready")
+
+        def _answer(self, status: HTTPStatus, text: str) -> None:
+            data = f"{text}\n".encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            """Keep health checks out of the log."""
+
+    return Handler
+
+
+if __name__ == "__main__":
+    sys.exit(main())

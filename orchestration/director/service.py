@@ -1,0 +1,200 @@
+"""The director's service: what it does with a command, exactly once in effect.
+
+A command that arrives again is answered from the ledger. How commands arrive is
+`orchestration.director.pulling`'s business.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from orchestration.director.ledger import Ledger
+from orchestration.director.messages import (
+    AppliedGrant,
+    Command,
+    Completion,
+    CompletionError,
+    CompletionStatus,
+    Instruction,
+    MalformedMessageError,
+    decode,
+    encode,
+)
+from orchestration.errors import ConductorError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What setting a dataflow up gave."""
+
+    topics: tuple[str, ...]
+    subscriptions: tuple[str, ...]
+    grants: tuple[AppliedGrant, ...]
+    changes: Mapping[str, int]
+
+
+class Provisioner(Protocol):
+    """Sets dataflows up; the real one brings stacks up."""
+
+    def provision(self, dataflow: str) -> Provisioned:
+        """Bring one dataflow's resources up.
+
+        Raises:
+            ConductorError: it failed.
+        """
+        ...
+
+    def digests(self) -> tuple[str, str]:
+        """Give the digests of the architecture and of the program that it would use."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which director this is."""
+
+    name: str
+    environment: str
+
+
+class DirectorService:
+    """Pulls commands, runs them, publishes completions."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        provisioner: Provisioner,
+        ledger: Ledger,
+        publish: Callable[[bytes, dict[str, str]], None],
+    ) -> None:
+        self._identity = identity
+        self._provisioner = provisioner
+        self._ledger = ledger
+        self._publish = publish
+        self._generation = 0
+        self._generation_lock = threading.Lock()
+        # One command at a time per dataflow: its stack has one lock.
+        self._locks: dict[str, threading.Lock] = {}
+
+    def handle(self, data: bytes, attributes: Mapping[str, str]) -> Completion | None:
+        """Do what a message asks, store the result and publish it; then it may be acknowledged.
+
+        A message that nobody could match to a question is dropped with a line in the log.
+        """
+        try:
+            command = decode(Command, data, attributes)
+        except MalformedMessageError as error:
+            log.warning("command_malformed", why=error.reason, command_id=error.command_id)
+            if not (error.command_id and error.run_id):
+                return None
+            completion = Completion(
+                command_id=error.command_id,
+                run_id=error.run_id,
+                dataflow="",
+                status=CompletionStatus.FAILED,
+                error=CompletionError(code="malformed-command", message=error.reason),
+                director=self._identity.name,
+            )
+        else:
+            completion = self._complete(command)
+        self._publish(*encode(completion))
+        return completion
+
+    def _complete(self, command: Command) -> Completion:
+        with self._lock_of(command.dataflow):
+            finished = self._ledger.find(command.command_id)
+            if finished is not None:
+                log.info("command_repeated", command_id=command.command_id)
+                return finished
+            refusal = self._refusal(command)
+            if refusal is not None:
+                log.warning("command_refused", command_id=command.command_id, why=refusal.message)
+                return self._failed(command, refusal)
+            return self._ledger.store(self._run(command))
+
+    def _lock_of(self, dataflow: str) -> threading.Lock:
+        with self._generation_lock:
+            return self._locks.setdefault(dataflow, threading.Lock())
+
+    def _refusal(self, command: Command) -> CompletionError | None:
+        """Say why a command must not be run; what is refused may become right, so is not kept."""
+        if command.environment != self._identity.environment:
+            return CompletionError(
+                code="wrong-environment",
+                message=f"this director serves {self._identity.environment!r},"
+                f" the command is for {command.environment!r}",
+            )
+        if command.deadline <= datetime.now(UTC):
+            return CompletionError(
+                code="deadline-passed", message=f"its deadline was {command.deadline.isoformat()}"
+            )
+        with self._generation_lock:
+            if command.generation < self._generation:
+                return CompletionError(
+                    code="older-generation",
+                    message=f"generation {command.generation} is older than {self._generation}",
+                )
+            self._generation = command.generation
+        architecture, program = self._provisioner.digests()
+        if command.architecture_sha256 != architecture:
+            return CompletionError(
+                code="other-architecture",
+                message="the architecture that the command means is not the one found here",
+            )
+        if command.program_sha256 != program:
+            return CompletionError(
+                code="other-program",
+                message="the conductor runs another version of the program than this director",
+            )
+        return None
+
+    def _run(self, command: Command) -> Completion:
+        started = datetime.now(UTC)
+        log.info(
+            "command_started",
+            command_id=command.command_id,
+            instruction=command.instruction.value,
+            dataflow=command.dataflow,
+        )
+        if command.instruction is Instruction.STATUS:
+            return self._done(command, started, Provisioned((), (), (), {}))
+        try:
+            provisioned = self._provisioner.provision(command.dataflow)
+        except ConductorError as error:
+            log.exception("command_failed", command_id=command.command_id)
+            return self._failed(command, CompletionError(code=error.code, message=error.message))
+        return self._done(command, started, provisioned)
+
+    def _done(self, command: Command, started: datetime, provisioned: Provisioned) -> Completion:
+        took_s = (datetime.now(UTC) - started).total_seconds()
+        log.info("command_finished", command_id=command.command_id, took_s=took_s)
+        return Completion(
+            command_id=command.command_id,
+            run_id=command.run_id,
+            dataflow=command.dataflow,
+            status=CompletionStatus.OK,
+            topics=provisioned.topics,
+            subscriptions=provisioned.subscriptions,
+            applied_grants=provisioned.grants,
+            changes=provisioned.changes,
+            duration_s=took_s,
+            director=self._identity.name,
+        )
+
+    def _failed(self, command: Command, error: CompletionError) -> Completion:
+        return Completion(
+            command_id=command.command_id,
+            run_id=command.run_id,
+            dataflow=command.dataflow,
+            status=CompletionStatus.FAILED,
+            error=error,
+            director=self._identity.name,
+        )
