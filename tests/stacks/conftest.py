@@ -32,7 +32,7 @@ _spec.loader.exec_module(_recorder)
 
 ARCHITECTURE = """
 name: shop
-project_id: p
+project_id: shop-project
 region: europe-west1
 labels: {team: blue}
 service_manager_spec:
@@ -93,7 +93,7 @@ class Layers:
             "conductor:deployer": "user:developer@local.test",
             "conductor:contexts": str(folder / "contexts"),
             "conductor:directorEnvironment": '{"LEDGER": "here"}',
-            "gcp:project": "p",
+            "gcp:project": "shop-project",
             "gcp:region": "europe-west1",
         }
         self.write(ARCHITECTURE)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BUCKETS = """
 name: shop
-project_id: p
+project_id: shop-project
 region: europe-west1
 service_manager_spec:
   name: director

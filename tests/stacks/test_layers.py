@@ -44,15 +44,15 @@ def test_foundation_declares_accounts_repository_role_and_project_grants(layers:
     """Every account once, however many services share it (0.3, 0.4, 0.5)."""
     recording = layers.declare("test.foundation")
     accounts = {
-        f"{name}": f"{name}@p.iam.gserviceaccount.com"
+        f"{name}": f"{name}@shop-project.iam.gserviceaccount.com"
         for name in ("back-sa", "director-sa", "front-sa")
     }
     assert recording.outputs["accounts"] == accounts
     assert recording.outputs["repositories"] == {
-        "cloud-deploy": "projects/p/locations/europe-west1/repositories/cloud-deploy"
+        "cloud-deploy": "projects/shop-project/locations/europe-west1/repositories/cloud-deploy"
     }
-    assert recording.outputs["directorRole"] == "projects/p/roles/shop_director"
-    assert ("director-sa", "shop_director", "p") in grants_of(recording)
+    assert recording.outputs["directorRole"] == "projects/shop-project/roles/shop_director"
+    assert ("director-sa", "shop_director", "shop-project") in grants_of(recording)
     for account in accounts:
         assert ("developer", "iam.serviceAccountTokenCreator", account) in grants_of(recording)
     enabled = {api.inputs["service"] for api in recording.of("gcp:projects/service:Service")}
@@ -65,7 +65,7 @@ def test_foundation_grants_come_after_the_accounts_and_the_role(layers: Layers) 
     (grant,) = (
         resource
         for resource in recording.of("gcp:projects/iAMMember:IAMMember")
-        if resource.inputs["role"] == "projects/p/roles/shop_director"
+        if resource.inputs["role"] == "projects/shop-project/roles/shop_director"
     )
     component = next(r for r in recording.of("conductor:access:Grant") if r.urn == grant.parent)
     role = recording.one("conductor:access:DirectorRole")
@@ -80,10 +80,10 @@ def test_images_are_built_for_deployed_services_and_put_out_by_digest(layers: La
     recording = layers.declare("test.images")
     assert set(recording.outputs["images"]) == {"front", "back"}
     front = recording.one("docker:index/image:Image", "front")
-    assert front.inputs["imageName"] == "127.0.0.1:5000/p/cloud-deploy/front"
+    assert front.inputs["imageName"] == "127.0.0.1:5000/shop-project/cloud-deploy/front"
     assert front.inputs["build"]["context"].endswith("/contexts/front")
     assert recording.outputs["images"]["front"].startswith(
-        "127.0.0.1:5000/p/cloud-deploy/front@sha256:"
+        "127.0.0.1:5000/shop-project/cloud-deploy/front@sha256:"
     )
 
 
@@ -97,7 +97,7 @@ def test_the_director_is_one_instance_with_its_own_topics(layers: Layers) -> Non
     template = service.inputs["template"]
     assert template["scaling"] == {"minInstanceCount": 1, "maxInstanceCount": 1}
     assert template["containers"][0]["image"] == recording.outputs["image"]
-    assert template["serviceAccount"] == "director-sa@p.iam.gserviceaccount.com"
+    assert template["serviceAccount"] == "director-sa@shop-project.iam.gserviceaccount.com"
     environment = environment_of(recording, "director")
     assert environment["LEDGER"] == "here"
     assert environment["SERVICE_NAME"] == "director"
@@ -132,16 +132,16 @@ def test_a_dataflow_has_its_topics_and_subscriptions_as_the_architecture_says(
         "team": "blue",
     }
     inputs = recording.one("gcp:pubsub/subscription:Subscription").inputs
-    assert inputs["topic"] == "projects/p/topics/orders"
+    assert inputs["topic"] == "projects/shop-project/topics/orders"
     assert inputs["messageRetentionDuration"] == "604800s"
     assert inputs["retryPolicy"] == {"minimumBackoff": "1s", "maximumBackoff": "60s"}
-    assert inputs["deadLetterPolicy"]["deadLetterTopic"] == "projects/p/topics/dead"
+    assert inputs["deadLetterPolicy"]["deadLetterTopic"] == "projects/shop-project/topics/dead"
     assert recording.outputs["topics"] == {
-        "orders": "projects/p/topics/orders",
-        "dead": "projects/p/topics/dead",
+        "orders": "projects/shop-project/topics/orders",
+        "dead": "projects/shop-project/topics/dead",
     }
     assert recording.outputs["subscriptions"] == {
-        "orders-sub": "projects/p/subscriptions/orders-sub"
+        "orders-sub": "projects/shop-project/subscriptions/orders-sub"
     }
 
 
@@ -178,12 +178,12 @@ def test_services_get_images_urls_and_accounts_of_the_layers_below(layers: Layer
     }
     front = recording.one("gcp:cloudrunv2/service:Service", "front").inputs["template"]
     assert front["containers"][0]["image"] == "r/p/i/front@sha256:1"
-    assert front["serviceAccount"] == "front-sa@p.iam.gserviceaccount.com"
+    assert front["serviceAccount"] == "front-sa@shop-project.iam.gserviceaccount.com"
     assert environment_of(recording, "front") == {
         "DATAFLOW_NAME": "orders",
         "MODE": "fast",
         "PASSWORD": None,
-        "PROJECT_ID": "p",
+        "PROJECT_ID": "shop-project",
         "SERVICE_DIRECTOR_URL": "https://director.test",
         "SERVICE_NAME": "front",
     }
