@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from rehearsal.engine.provider import (
     UNKNOWN,
     CreateResult,
+    DiffKind,
     Properties,
     ProviderError,
     ResourceInitFailedError,
     Value,
 )
+from rehearsal.providers.comparing import Comparison
 from rehearsal.providers.gcp.resource import Cloud, RestResource
 from rehearsal.providers.gcp.run_fields import CONDITION_FIELDS, FIELDS
 from rehearsal.providers.gcp.settings import Api
@@ -37,6 +39,16 @@ class Service(RestResource):
     is_named = True
     is_long_running = True
     fields = FIELDS
+
+    def compare(self, state: Mapping[str, Value], values: Properties) -> Comparison:
+        """Compare; a service that is not ready differs from what was asked for, whatever else.
+
+        Otherwise a refresh would make a broken service look right, and nobody tried it again.
+        """
+        found = super().compare(state, values)
+        if _failure(state):
+            found.note("conditions", DiffKind.UPDATE)
+        return found
 
     def foresee(self, values: Properties, outputs: Properties) -> Properties:
         """Return the annotations that are known to be there."""
@@ -92,6 +104,20 @@ class Service(RestResource):
             raise ResourceInitFailedError(id=result.id, outputs=result.outputs, reasons=[reason])
         return result
 
+    async def update(
+        self,
+        cloud: Cloud,
+        resource_id: str,
+        old_outputs: Properties,
+        values: Properties,
+        timeout_s: float,
+    ) -> Properties:
+        """Change the service and wait until its new revision serves."""
+        outputs = await super().update(cloud, resource_id, old_outputs, values, timeout_s)
+        if reason := _failure(outputs):
+            raise ResourceInitFailedError(id=resource_id, outputs=outputs, reasons=[reason])
+        return outputs
+
     async def delete(
         self, cloud: Cloud, resource_id: str, outputs: Properties, timeout_s: float
     ) -> None:
@@ -104,7 +130,7 @@ class Service(RestResource):
         await super().delete(cloud, resource_id, outputs, timeout_s)
 
 
-def _failure(outputs: Properties) -> str:
+def _failure(outputs: Mapping[str, Value]) -> str:
     """Return why a service is not ready, or nothing."""
     for item in items(outputs.get("terminalConditions")):
         condition = mapping(item)

@@ -392,9 +392,7 @@ def test_preview_computes_what_follows_from_the_inputs() -> None:
     member = planned(
         TOPIC_MEMBER, {"topic": "events-a", "role": "roles/pubsub.publisher", "member": MEMBER}
     )
-    assert member["id"] == (
-        f"projects/local-proj/topics/events-a/roles/pubsub.publisher/{MEMBER}"
-    )
+    assert member["id"] == (f"projects/local-proj/topics/events-a/roles/pubsub.publisher/{MEMBER}")
     assert member["etag"] is UNKNOWN
 
 
