@@ -14,6 +14,13 @@ from typing import TypeAlias
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
 
+
+class Raw(str):
+    """JSON text that is serialised already and goes out as it is."""
+
+    __slots__ = ()
+
+
 _LARGEST_PLAIN = 1e21
 _SMALLEST_PLAIN = 1e-6
 _quote = json.encoder.encode_basestring
@@ -52,6 +59,8 @@ def _text(value: str, *, html: bool) -> str:
 
 def _write(value: Json, parts: list[str], indent: str, newline: str, *, html: bool) -> None:
     match value:
+        case Raw():
+            parts.append(value)
         case None | True | False:
             parts.append({None: "null", True: "true", False: "false"}[value])
         case str():

@@ -19,6 +19,7 @@ from rehearsal.engine.codec import StateCodec
 from rehearsal.engine.configuration import ConfigValue
 from rehearsal.engine.deletion import delete_unwanted
 from rehearsal.engine.deployment import Deployment
+from rehearsal.engine.digest import Digest
 from rehearsal.engine.display import Display
 from rehearsal.engine.errors import (
     EXIT_CHANGES,
@@ -28,7 +29,7 @@ from rehearsal.engine.errors import (
     DeclinedError,
     DeploymentError,
 )
-from rehearsal.engine.events import EventLog
+from rehearsal.engine.events import EventLog, Listener
 from rehearsal.engine.executor import Executor
 from rehearsal.engine.hosting import Hosts
 from rehearsal.engine.monitor import Monitor
@@ -39,7 +40,7 @@ from rehearsal.engine.recorder import Recorder
 from rehearsal.engine.refresh import refresh
 from rehearsal.engine.registrar import Registrar
 from rehearsal.engine.stack_commands import history_entry
-from rehearsal.engine.states import ResourceState
+from rehearsal.engine.states import ResourceState, StateWriter
 from rehearsal.engine.steps import Op
 from rehearsal.engine.targets import Targets, dependents, is_literal
 from rehearsal.engine.values import EngineProperties
@@ -123,8 +124,10 @@ class Operation:
             try:
                 await self._run_in(deployment)
             finally:
-                await deployment.hosts.close()
-                await deployment.events.close()
+                try:
+                    await deployment.hosts.close()
+                finally:
+                    await deployment.events.close()
             progress = deployment.progress
             if not self._preview:
                 entry = history_entry(
@@ -164,23 +167,17 @@ class Operation:
 
     def _prepare(self, ref: StackRef, loaded: Loaded) -> Deployment:
         work, arguments = self._work, self._work.arguments
-        display = Display(
-            work.out if not arguments.has("json") else lambda _line: None,
-            kind=self._kind,
-            stack=ref.name,
-            project=ref.project,
-            is_preview=self._preview,
-            show_outputs=not arguments.has("suppress-outputs"),
-            show_progress=not arguments.has("suppress-progress"),
-        )
         log = EventLog(
             sink=events.open_sink(arguments.get("event-log")),
-            listeners=[display],
+            listeners=[self._listener(ref)],
             is_preview=self._preview,
         )
 
+        write_state = StateWriter(loaded.codec)
+
         def save(snapshot: Snapshot) -> None:
-            work.backend.save(ref, checkpoint.write(snapshot, loaded.codec))
+            document = checkpoint.write(snapshot, loaded.codec, write_state=write_state)
+            work.backend.save(ref, document)
 
         recorder = Recorder(loaded.snapshot, None if self._preview else save)
 
@@ -214,6 +211,20 @@ class Operation:
         if self._is_cancelled:
             deployment.progress.cancel()
         return deployment
+
+    def _listener(self, ref: StackRef) -> Listener:
+        work, arguments = self._work, self._work.arguments
+        if arguments.has("json"):
+            return Digest(work.out)
+        return Display(
+            work.out,
+            kind=self._kind,
+            stack=ref.name,
+            project=ref.project,
+            is_preview=self._preview,
+            show_outputs=not arguments.has("suppress-outputs"),
+            show_progress=not arguments.has("suppress-progress"),
+        )
 
     def _outputs_of(self, name: str) -> EngineProperties:
         ref = StackRef.parse(name, self._work.project.name)

@@ -47,7 +47,7 @@ PRELOAD: Final = (
     "yaml",
     "pydantic",
 )
-_DRAIN_S: Final = 5.0
+_DRAIN_S: Final = 2.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
 OnLine = Callable[[str, str], None]
 
@@ -142,6 +142,8 @@ class ZygoteLauncher:
         """Start the zygote unless it runs; return the socket that takes orders."""
         with self._lock:
             if self._orders is None or self._process is None or self._process.poll() is not None:
+                if self._orders is not None:
+                    self._orders.close()
                 self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 with theirs:
                     self._process = self._spawn(theirs)

@@ -144,6 +144,8 @@ def _matters(old: ResourceState | None, new: ResourceState | None) -> bool:
 
 
 def _renamed(state: ResourceState, names: Mapping[str, str]) -> ResourceState:
+    if names.keys().isdisjoint({state.urn, *state.required()}) and not state.aliases:
+        return state
     copy = states.copy_of(state)
     copy.urn = names.get(state.urn, state.urn) if not state.delete else state.urn
     copy.aliases = []

@@ -8,6 +8,7 @@ call fail; `wait` names a file whose appearance a creation waits for.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,9 +56,11 @@ class FakeProvider:
         self._world = world
 
     async def check_config(self, inputs: Properties) -> CheckResult:
+        """Accept any configuration."""
         return CheckResult(inputs)
 
     async def configure(self, inputs: Properties, environ: Mapping[str, str]) -> None:
+        """Note the configuration; refuse one that says it is broken."""
         self._world.configured.append(inputs)
         self._world.environs.append(environ)
         if inputs.get("broken"):
@@ -66,6 +69,7 @@ class FakeProvider:
     async def check(
         self, *, urn: str, type_: str, olds: Properties | None, news: Properties
     ) -> CheckResult:
+        """Refuse a wrong size; choose a name where there is none."""
         if news.get("size") == "wrong":
             return CheckResult(news, (CheckFailure("expected a number", "size"),))
         completed = dict(news)
@@ -84,6 +88,7 @@ class FakeProvider:
         news: Properties,
         ignore_changes: Sequence[str] = (),
     ) -> DiffResult:
+        """Compare key by key; some keys force a replacement."""
         detailed: dict[str, DiffKind] = {}
         replaces = []
         for key in sorted(old_inputs.keys() | news.keys()):
@@ -103,8 +108,15 @@ class FakeProvider:
         )
 
     async def create(
-        self, *, urn: str, type_: str, inputs: Properties, timeout: float, preview: bool
+        self,
+        *,
+        urn: str,
+        type_: str,
+        inputs: Properties,
+        timeout: float,  # noqa: ASYNC109 (the interface's)
+        preview: bool,
     ) -> CreateResult:
+        """Make a thing whose name is not taken."""
         if preview:
             return CreateResult("", {**inputs, "id": UNKNOWN, "url": UNKNOWN})
         await self._work("create", urn, inputs)
@@ -126,6 +138,7 @@ class FakeProvider:
         outputs: Properties,
         inputs: Properties,
     ) -> ReadResult | None:
+        """Read a thing."""
         await self._work("read", urn, inputs)
         thing = self._world.things.get(id)
         if thing is None:
@@ -143,9 +156,10 @@ class FakeProvider:
         old_outputs: Properties,
         old_inputs: Properties,
         news: Properties,
-        timeout: float,
+        timeout: float,  # noqa: ASYNC109 (the interface's)
         preview: bool,
     ) -> Properties:
+        """Change a thing."""
         outputs = self._outputs(id, news)
         if not preview:
             await self._work("update", urn, news)
@@ -160,17 +174,20 @@ class FakeProvider:
         id: str,  # noqa: A002
         outputs: Properties,
         inputs: Properties,
-        timeout: float,
+        timeout: float,  # noqa: ASYNC109 (the interface's)
     ) -> None:
+        """Delete a thing; one that is gone is no error."""
         await self._work("delete", urn, inputs)
         self._world.things.pop(id, None)
 
     async def invoke(self, token: str, args: Properties) -> Properties:
+        """Answer with what was asked."""
         if token == "fake:index:broken":
             raise ProviderError("no such luck")
         return {"token": token, "echo": args}
 
     async def close(self) -> None:
+        """Note the end."""
         self._world.calls.append(("close", ""))
 
     async def _work(self, call: str, urn: str, inputs: Properties) -> None:
@@ -180,10 +197,8 @@ class FakeProvider:
         world.most_busy = max(world.most_busy, world.busy)
         try:
             await asyncio.sleep(0)
-            while (
-                (wait := inputs.get("wait")) and call == "create" and not Path(str(wait)).exists()
-            ):
-                await asyncio.sleep(0.01)
+            if call == "create" and (gate := inputs.get("wait")):
+                await asyncio.to_thread(_wait_for, Path(str(gate)))
             if inputs.get("fail") == call:
                 raise ProviderError(f"cannot {call} {_name(urn)}")
         finally:
@@ -192,6 +207,11 @@ class FakeProvider:
     @staticmethod
     def _outputs(identity: str, inputs: Properties) -> dict[str, Value]:
         return {**inputs, "id": identity, "url": f"fake://{identity}"}
+
+
+def _wait_for(gate: Path) -> None:
+    while not gate.exists():
+        time.sleep(0.01)
 
 
 def _name(urn: str) -> str:

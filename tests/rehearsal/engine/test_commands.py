@@ -197,6 +197,15 @@ def test_events_go_to_a_file_as_well(bench: Bench, tmp_path: Path) -> None:
     assert "cancelEvent" in events[-1]
 
 
+def test_json_preview_is_one_document(bench: Bench) -> None:
+    """`preview --json` prints its steps and their sum, and nothing else."""
+    bench.program('Thing("t", name="t")')
+    bench.stack()
+    document = json.loads(run(bench, "preview", "--json", "--stack", "dev"))
+    assert document["changeSummary"] == {"create": 2}
+    assert [step["op"] for step in document["steps"]] == ["create", "create"]
+
+
 def test_output_reaches_the_caller_line_by_line(bench: Bench) -> None:
     """Callbacks see the lines that the result has, in the caller's thread."""
     bench.program('Thing("t", name="t")')
@@ -210,14 +219,12 @@ def test_output_reaches_the_caller_line_by_line(bench: Bench) -> None:
 def test_module_is_a_command_line(bench: Bench) -> None:
     """The engine works from a shell, with the exit codes of the real one."""
     bench.program('pulumi.export("a", 1)')
-    script = "\n".join(
-        [
-            "import sys, types, os",
-            "fake = types.ModuleType('rehearsal.providers'); fake.PROVIDERS = {}",
-            "sys.modules['rehearsal.providers'] = fake",
-            "from rehearsal.engine.__main__ import main",
-            "raise SystemExit(main())",
-        ]
+    script = (
+        "import sys, types;"
+        "fake = types.ModuleType('rehearsal.providers'); fake.PROVIDERS = {};"
+        "sys.modules['rehearsal.providers'] = fake;"
+        "from rehearsal.engine.__main__ import main;"
+        "raise SystemExit(main())"
     )
 
     def shell(*words: str) -> subprocess.CompletedProcess[str]:

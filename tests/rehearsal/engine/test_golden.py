@@ -85,6 +85,7 @@ class FakeGoogle(FakeProvider):
     async def check(
         self, *, urn: str, type_: str, olds: Properties | None, news: Properties
     ) -> CheckResult:
+        """Complete the inputs as the recorded provider does."""
         inputs = {"__defaults": [], **news}
         if type_.endswith(":Subscription"):
             inputs["messageRetentionDuration"] = "604800s"
@@ -101,6 +102,7 @@ class FakeGoogle(FakeProvider):
         news: Properties,
         ignore_changes: Sequence[str] = (),
     ) -> DiffResult:
+        """Replace where the recorded provider does, deletion first."""
         changed = [
             key
             for key in sorted(old_inputs.keys() | news.keys())
@@ -123,8 +125,15 @@ class FakeGoogle(FakeProvider):
         )
 
     async def create(
-        self, *, urn: str, type_: str, inputs: Properties, timeout: float, preview: bool
+        self,
+        *,
+        urn: str,
+        type_: str,
+        inputs: Properties,
+        timeout: float,  # noqa: ASYNC109 (the interface's)
+        preview: bool,
     ) -> CreateResult:
+        """Make a resource, or refuse a name that is taken."""
         if inputs.get("name") == "taken":
             raise ProviderError("1 error occurred:\n\t* 409: Resource already exists")
         made = await super().create(
@@ -149,6 +158,7 @@ class FakeGoogle(FakeProvider):
         outputs: Properties,
         inputs: Properties,
     ) -> ReadResult | None:
+        """Read a resource with the inputs that it was given."""
         thing = self._world.things.get(id)
         if thing is None:
             return None

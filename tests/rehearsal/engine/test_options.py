@@ -71,8 +71,9 @@ def test_alias_keeps_a_renamed_resource(bench: Bench, world: World) -> None:
     bench.program(
         """
         group = Group("group")
+        before = pulumi.Alias(name="old", parent=pulumi.ROOT_STACK_RESOURCE)
         new = Thing("new", name="thing",
-                    opts=Options(parent=group, aliases=[pulumi.Alias(name="old", parent=pulumi.ROOT_STACK_RESOURCE)]))
+                    opts=Options(parent=group, aliases=[before]))
         Thing("child", name="child", opts=Options(parent=new))
         """
     )
@@ -87,9 +88,10 @@ def test_alias_keeps_a_renamed_resource(bench: Bench, world: World) -> None:
 
 def test_replace_on_changes_replaces(bench: Bench, world: World) -> None:
     """A change that would be an update replaces when the program asks for it."""
-    program = 'Thing("t", name="tNUMBER"[:1], size=NUMBER, deleteFirst=True,' + (
-        'opts=Options(replace_on_changes=["size"]))'
-    )
+    program = """
+        Thing("t", name="t", size=NUMBER, deleteFirst=True,
+              opts=Options(replace_on_changes=["size"]))
+    """
     stack = brought_up(bench, program.replace("NUMBER", "1"))
     bench.program(program.replace("NUMBER", "2"))
     assert stack.up().summary.resource_changes == {"replace": 1, "same": 1}
