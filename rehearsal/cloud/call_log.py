@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from rehearsal.cloud.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,43 @@ class CallRecord:
     message: str = ""
 
 
+@dataclass(slots=True)
+class OpenCall:
+    """A call on its way; what is known of it when it ends becomes its record."""
+
+    method: str
+    principal: str
+    resource: str
+    decision: str = "unchecked"
+    code: int = 500
+    message: str = "Internal error"
+
+    def answered(self, code: int, message: str = "") -> None:
+        """Note the answer."""
+        self.code = code
+        self.message = message
+
+
 class CallLog:
     """Appends records to a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("a", buffering=1, encoding="utf-8")
+
+    @contextmanager
+    def call(self, method: str, principal: str, resource: str) -> Iterator[OpenCall]:
+        """Time a call and append its record when it ends, however it ends."""
+        at, clock = time.time(), time.perf_counter()
+        call = OpenCall(method, principal, resource)
+        try:
+            yield call
+        except ApiError as error:
+            call.answered(error.code, error.message)
+            raise
+        finally:
+            ms = round((time.perf_counter() - clock) * 1000, 2)
+            self.write(CallRecord(at=round(at, 3), ms=ms, **asdict(call)))
 
     def write(self, record: CallRecord) -> None:
         """Append one record."""

@@ -23,7 +23,7 @@ class Call:
         params: Path parameters by their names in the discovery document (`name`, `parent`,
             `resource`, …), decoded; project numbers are replaced by the project id. `project` is
             always there.
-        query: Query parameters, camel case.
+        query: Query parameters, camel case; the values of a repeated one joined by commas.
         body: The request body without output-only fields; in APIs of Google's One Platform
             (all but Storage and BigQuery) also without explicit nulls.
         principal: Who is calling: `user:…`, `serviceAccount:…` or `anonymous`.

@@ -7,8 +7,8 @@ a token has that service's identity.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
 
@@ -17,13 +17,13 @@ from rehearsal.cloud.errors import ApiError, invalid_argument, unauthenticated
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.local_routes import LocalRoutes
 from rehearsal.cloud.pipeline import Request
+from rehearsal.cloud.storage.media import Media
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
 
 # Answers a request that is no plain JSON call, for a principal.
 RawHandler: TypeAlias = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
-_REGISTRY_PATH: Final = "/v2/"
 
 
 class Front:
@@ -33,12 +33,15 @@ class Front:
         """Serve a cloud; a request without a token comes from `default_principal`."""
         self._cloud = cloud
         self._default_principal = default_principal
-        self._raw: tuple[tuple[str, RawHandler], ...] = (
-            (_REGISTRY_PATH, Registry(cloud).answer),
-            ("/_local/", LocalRoutes(cloud).answer),
-            ("/oauth2/", LocalRoutes(cloud).answer),
-            ("/.well-known/", LocalRoutes(cloud).answer),
-        )
+        local, media = LocalRoutes(cloud).answer, Media(cloud).answer
+        self._raw: Mapping[str, RawHandler] = {
+            "/v2/": Registry(cloud).answer,
+            "/_local/": local,
+            "/oauth2/": local,
+            "/.well-known/": local,
+            "/storage/upload/": media,
+            "/storage/download/": media,
+        }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -46,7 +49,7 @@ class Front:
             # A client that was not pointed at us must not reach the internet either.
             return web.Response(status=403, text="The local cloud lets nothing out.\n")
         raw_path = request.raw_path.partition("?")[0]
-        raw = next((answer for prefix, answer in self._raw if raw_path.startswith(prefix)), None)
+        raw = self._raw_handler(raw_path, request.query)
         try:
             principal = self._principal(request)
             if raw is not None:
@@ -54,7 +57,7 @@ class Front:
             call = Request(
                 http_method=request.method,
                 raw_path=raw_path,
-                query=dict(request.query),
+                query={name: ",".join(request.query.getall(name)) for name in request.query},
                 body=await _json_body(request),
                 principal=principal,
             )
@@ -63,6 +66,13 @@ class Front:
             return web.json_response(error.to_json(), status=error.code)
         # An empty 200 breaks the provider: no body, no 200.
         return web.Response(status=204) if answer is None else web.json_response(answer)
+
+    def _raw_handler(self, raw_path: str, query: Mapping[str, str]) -> RawHandler | None:
+        if raw_path.startswith("/storage/storage/") and query.get("alt") == "media":
+            raw_path = "/storage/download/"
+        return next(
+            (self._raw[prefix] for prefix in self._raw if raw_path.startswith(prefix)), None
+        )
 
     def _principal(self, request: web.BaseRequest) -> str:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -5,12 +5,11 @@ Works on plain values, whatever the transport; HTTP is `rehearsal.cloud.front`'s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.cloud.call_log import CallRecord
+from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.calls import Call, JsonObject
 from rehearsal.cloud.discovery.checking import checked_body, checked_query
 from rehearsal.cloud.discovery.documents import Method, Routes
@@ -35,7 +34,7 @@ class Request:
     Attributes:
         http_method: GET, POST and so on.
         raw_path: The path as sent, percent-encoding included.
-        query: Its parameters; of repeated ones the last.
+        query: Its parameters; of repeated ones all, joined by commas.
         body: The parsed JSON body; `{}` where there is none.
         principal: Who is calling.
     """
@@ -45,15 +44,6 @@ class Request:
     query: Mapping[str, str]
     body: Any
     principal: str
-
-
-@dataclass(slots=True)
-class _Trace:
-    """What the log will say about a call."""
-
-    method: str
-    resource: str
-    decision: str = "unchecked"
 
 
 class Pipeline:
@@ -73,38 +63,19 @@ class Pipeline:
         Raises:
             ApiError: whatever the call was refused for.
         """
-        started_at = time.time()
-        clock = time.perf_counter()
-        trace = _Trace(f"{request.http_method} {request.raw_path}", request.raw_path)
-        code, message = 500, "Internal error"
-        try:
-            answer = await self._answer(request, trace)
-            code, message = (204 if answer is None else 200), ""
-        except ApiError as error:
-            code, message = error.code, error.message
-            raise
-        else:
+        log = self._cloud.log
+        name = f"{request.http_method} {request.raw_path}"
+        with log.call(name, request.principal, request.raw_path) as entry:
+            answer = await self._answer(request, entry)
+            entry.answered(204 if answer is None else 200)
             return answer
-        finally:
-            self._cloud.log.write(
-                CallRecord(
-                    at=round(started_at, 3),
-                    method=trace.method,
-                    principal=request.principal,
-                    resource=trace.resource,
-                    decision=trace.decision,
-                    code=code,
-                    ms=round((time.perf_counter() - clock) * 1000, 2),
-                    message=message,
-                )
-            )
 
-    async def _answer(self, request: Request, trace: _Trace) -> JsonObject | None:
+    async def _answer(self, request: Request, entry: OpenCall) -> JsonObject | None:
         found = self._routes.find(request.http_method, request.raw_path)
         if found is None:
             raise not_found(f"No such method: {request.http_method} {request.raw_path}")
         method, raw_params = found
-        trace.method = method.id
+        entry.method = method.id
         handler = self._handlers.get(method.id)
         if handler is None:
             raise failed_precondition(f"not implemented in the local cloud: {method.id}")
@@ -113,7 +84,7 @@ class Pipeline:
             # Google does not tell a foreign project from one that does not exist.
             raise ApiError(403, "PERMISSION_DENIED", "The caller does not have permission")
         self._cloud.apis.require(method.api.service, method.api.title)
-        self._check_permission(call, trace)
+        self._check_permission(call, entry)
         return await handler(call)
 
     def _call(self, request: Request, method: Method, raw_params: dict[str, str]) -> Call:
@@ -153,16 +124,16 @@ class Pipeline:
     def _is_ours(self, project: str) -> bool:
         return project in (self._cloud.project_id, "_")
 
-    def _check_permission(self, call: Call, trace: _Trace) -> None:
+    def _check_permission(self, call: Call, entry: OpenCall) -> None:
         requirement = self._requirements.get(call.method_id)
         if requirement is None:
             return
-        trace.resource = requirement.resource.format_map(call.params)
+        entry.resource = requirement.resource.format_map(call.params)
         try:
-            self._cloud.iam.require(call.principal, requirement.permission, trace.resource)
+            self._cloud.iam.require(call.principal, requirement.permission, entry.resource)
         except ApiError:
-            trace.decision = "denied"
+            entry.decision = "denied"
             if call.principal == ANONYMOUS:
                 raise unauthenticated() from None
             raise
-        trace.decision = "allowed"
+        entry.decision = "allowed"

@@ -78,9 +78,14 @@ class Images:
             layers=tuple(layer["digest"] for layer in body["layers"]),
         )
 
+    def has_blob(self, digest: str) -> bool:
+        """Tell whether a blob was pushed; what is no digest never was."""
+        return is_digest(digest) and self.blob_path(digest).exists()
+
     def blob_path(self, digest: str) -> Path:
         """Where a blob's bytes are, if it was pushed."""
-        assert is_digest(digest), digest
+        if not is_digest(digest):
+            raise ValueError(f"{digest!r} is no digest")
         return self.blobs_dir / digest.replace(":", "-")
 
     def manifest(self, name: str, tag_or_digest: str) -> Manifest | None:

@@ -11,7 +11,6 @@ import base64
 import binascii
 import json
 import re
-import time
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -19,7 +18,6 @@ from aiohttp import web
 from rehearsal.cloud.artifactregistry.images import digest_of, is_digest
 from rehearsal.cloud.artifactregistry.state import find_repository
 from rehearsal.cloud.artifactregistry.uploads import Uploads
-from rehearsal.cloud.call_log import CallRecord
 from rehearsal.cloud.iam.members import ANONYMOUS
 
 if TYPE_CHECKING:
@@ -34,6 +32,7 @@ _NAME_PARTS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?")
 _VERSION: Final = {"Docker-Distribution-API-Version": "registry/2.0"}
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+_DENIED: Final = (401, 403)
 _NO_TYPE: Final = "application/octet-stream"
 
 
@@ -56,30 +55,16 @@ class Registry:
 
     async def answer(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
         """Answer one request, whatever the outcome, and log it."""
-        started_at, clock = time.time(), time.perf_counter()
-        message = ""
-        try:
-            principal = self._principal(request, principal)
-            response = await self._answer(request, principal)
-        except RegistryError as error:
-            message = str(error)
-            body = {"errors": [{"code": error.code, "message": message, "detail": None}]}
-            response = web.json_response(body, status=error.status)
-            if error.status == web.HTTPUnauthorized.status_code:
-                response.headers["WWW-Authenticate"] = 'Basic realm="Artifact Registry"'
+        with self._cloud.log.call(f"registry {request.method}", principal, request.path) as entry:
+            try:
+                entry.principal = self._principal(request, principal)
+                response = await self._answer(request, entry.principal)
+                entry.answered(response.status)
+            except RegistryError as error:
+                entry.answered(error.status, str(error))
+                response = _error_response(error)
+            entry.decision = "denied" if response.status in _DENIED else "allowed"
         response.headers.update(_VERSION)
-        self._cloud.log.write(
-            CallRecord(
-                at=round(started_at, 3),
-                method=f"registry {request.method}",
-                principal=principal,
-                resource=request.path,
-                decision="denied" if response.status in (401, 403) else "allowed",
-                code=response.status,
-                ms=round((time.perf_counter() - clock) * 1000, 2),
-                message=message,
-            )
-        )
         return response
 
     def _principal(self, request: web.BaseRequest, principal: str) -> str:
@@ -136,9 +121,9 @@ class Registry:
             )
 
     def _blob(self, request: web.BaseRequest, digest: str) -> web.StreamResponse:
-        path = self._images.blob_path(digest) if is_digest(digest) else None
-        if path is None or not path.exists():
+        if not self._images.has_blob(digest):
             raise RegistryError(404, "BLOB_UNKNOWN", f"Blob {digest} is unknown to the registry.")
+        path = self._images.blob_path(digest)
         headers = {"Docker-Content-Digest": digest, "Content-Type": "application/octet-stream"}
         if request.method == "HEAD":
             return web.Response(headers=headers | {"Content-Length": str(path.stat().st_size)})
@@ -170,7 +155,7 @@ class Registry:
 
     async def _begin(self, request: web.BaseRequest, name: str, digest: str) -> web.StreamResponse:
         mounted = request.query.get("mount", "")
-        if is_digest(mounted) and self._images.blob_path(mounted).exists():
+        if self._images.has_blob(mounted):
             return _created(name, "blobs", mounted)
         upload_id = self._uploads.begin()
         if digest:
@@ -220,10 +205,10 @@ class Registry:
         try:
             body = json.loads(content)
             blobs = [body["config"], *body["layers"]] if "layers" in body else []
-            missing = [b for b in blobs if not self._images.blob_path(b["digest"]).exists()]
+            missing = [b for b in blobs if not self._images.has_blob(b["digest"])]
             children = body.get("manifests", ())
             missing += [m for m in children if not self._images.manifest(name, m["digest"])]
-        except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError(400, "MANIFEST_INVALID", f"Invalid manifest: {error!r}") from error
         if missing:
             unknown = missing[0]["digest"]
@@ -235,6 +220,14 @@ class Registry:
             media_type = body.get("mediaType", _OCI_MANIFEST)
         digest = self._images.put_manifest(name, reference, media_type, content)
         return _created(name, "manifests", digest)
+
+
+def _error_response(error: RegistryError) -> web.StreamResponse:
+    body = {"errors": [{"code": error.code, "message": str(error), "detail": None}]}
+    response = web.json_response(body, status=error.status)
+    if error.status == web.HTTPUnauthorized.status_code:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Artifact Registry"'
+    return response
 
 
 def _uploads(cloud: LocalCloud) -> Uploads:

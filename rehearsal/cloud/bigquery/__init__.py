@@ -1,0 +1,1 @@
+"""BigQuery: datasets and tables. Rows and queries are not modelled."""

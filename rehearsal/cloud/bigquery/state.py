@@ -1,0 +1,208 @@
+"""Datasets and tables, by full name."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from rehearsal.cloud.bigquery.access import default_access, normalised, policy_of
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import ApiError, invalid_argument, not_found
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.local_cloud import LocalCloud
+
+_DATASETS: Final = "bigquery.datasets"
+_TABLES: Final = "bigquery.tables"
+_API: Final = "https://bigquery.googleapis.com/bigquery/v2"
+_DATASET_ID: Final = re.compile(r"\w{1,1024}", re.ASCII)
+_TABLE_ID: Final = re.compile(r"[\w\-$ ]{1,1024}")
+# What a full update cannot change.
+_DATASET_KEPT: Final = (
+    "kind",
+    "id",
+    "selfLink",
+    "datasetReference",
+    "creationTime",
+    "location",
+    "type",
+    "access",
+)
+_TABLE_KEPT: Final = (
+    "kind",
+    "id",
+    "selfLink",
+    "tableReference",
+    "creationTime",
+    "location",
+    "type",
+    "numBytes",
+    "numLongTermBytes",
+    "numRows",
+)
+
+
+class Datasets:
+    """All datasets with their tables."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self._store = cloud.store
+
+    def create(self, body: JsonObject, creator: str) -> JsonObject:
+        """Create an empty dataset."""
+        dataset_id = (body.get("datasetReference") or {}).get("datasetId") or ""
+        if not _DATASET_ID.fullmatch(dataset_id):
+            raise invalid_argument(f'Invalid dataset ID "{dataset_id}".')
+        name = f"{self._cloud.project}/datasets/{dataset_id}"
+        if self._store.get(_DATASETS, name) is not None:
+            raise _duplicate(f"Already Exists: Dataset {self._cloud.project_id}:{dataset_id}")
+        dataset = {
+            "location": "US",
+            "maxTimeTravelHours": "168",
+            **_without_nulls(body),
+            "kind": "bigquery#dataset",
+            "id": f"{self._cloud.project_id}:{dataset_id}",
+            "selfLink": f"{_API}/{name}",
+            "datasetReference": {"projectId": self._cloud.project_id, "datasetId": dataset_id},
+            "creationTime": self._now_ms(),
+            "type": "DEFAULT",
+        }
+        dataset["access"] = body.get("access") or default_access(creator)
+        return self._save_dataset(name, dataset)
+
+    def get(self, name: str) -> JsonObject:
+        """Return a dataset.
+
+        Raises:
+            ApiError: 404.
+        """
+        dataset = self._store.get(_DATASETS, name)
+        if dataset is None:
+            raise not_found(f"Not found: Dataset {_colon_name(name)}")
+        return dataset
+
+    def all(self) -> list[JsonObject]:
+        """All datasets, by name."""
+        return [dataset for _, dataset in self._store.items(_DATASETS)]
+
+    def patch(self, name: str, changes: JsonObject) -> JsonObject:
+        """Replace the given fields; null removes."""
+        dataset = self.get(name) | changes
+        return self._save_dataset(name, _without_nulls(dataset))
+
+    def update(self, name: str, body: JsonObject) -> JsonObject:
+        """Replace everything that can change; without an access list the old one stays."""
+        return self._save_dataset(name, _replaced(self.get(name), body, _DATASET_KEPT))
+
+    def delete(self, name: str, *, with_contents: bool) -> None:
+        """Remove a dataset; one with tables only when they shall go too."""
+        self.get(name)
+        tables = [table for table, _ in self._store.items(_TABLES, f"{name}/tables/")]
+        if tables and not with_contents:
+            # Never 404: the provider would take that for success.
+            raise ApiError(
+                400,
+                "FAILED_PRECONDITION",
+                f"Dataset {_colon_name(name)} is still in use",
+                reason="resourceInUse",
+            )
+        self._store.delete_many(_TABLES, tables)
+        self._store.delete(_DATASETS, name)
+        self._cloud.iam.forget(name)
+
+    def create_table(self, dataset_name: str, body: JsonObject) -> JsonObject:
+        """Create an empty table or a view."""
+        dataset = self.get(dataset_name)
+        table_id = (body.get("tableReference") or {}).get("tableId") or ""
+        if not _TABLE_ID.fullmatch(table_id):
+            raise invalid_argument(f'Invalid table ID "{table_id}".')
+        name = f"{dataset_name}/tables/{table_id}"
+        if self._store.get(_TABLES, name) is not None:
+            raise _duplicate(f"Already Exists: Table {_colon_name(name)}")
+        table = {
+            **_without_nulls(body),
+            "kind": "bigquery#table",
+            "id": _colon_name(name),
+            "selfLink": f"{_API}/{name}",
+            "tableReference": dataset["datasetReference"] | {"tableId": table_id},
+            "creationTime": self._now_ms(),
+            "location": dataset["location"],
+            "type": "VIEW" if "view" in body else "TABLE",
+            "numBytes": "0",
+            "numLongTermBytes": "0",
+            "numRows": "0",
+        }
+        return self._save_table(name, table)
+
+    def table(self, name: str) -> JsonObject:
+        """Return a table.
+
+        Raises:
+            ApiError: 404.
+        """
+        table = self._store.get(_TABLES, name)
+        if table is None:
+            raise not_found(f"Not found: Table {_colon_name(name)}")
+        return table
+
+    def tables(self, dataset_name: str) -> list[JsonObject]:
+        """All tables of a dataset, by name."""
+        self.get(dataset_name)
+        return [table for _, table in self._store.items(_TABLES, f"{dataset_name}/tables/")]
+
+    def patch_table(self, name: str, changes: JsonObject) -> JsonObject:
+        """Replace the given fields; null removes."""
+        return self._save_table(name, _without_nulls(self.table(name) | changes))
+
+    def update_table(self, name: str, body: JsonObject) -> JsonObject:
+        """Replace everything that can change."""
+        return self._save_table(name, _replaced(self.table(name), body, _TABLE_KEPT))
+
+    def delete_table(self, name: str) -> None:
+        """Remove a table."""
+        self.table(name)
+        self._store.delete(_TABLES, name)
+        self._cloud.iam.forget(name)
+
+    def _save_dataset(self, name: str, dataset: JsonObject) -> JsonObject:
+        dataset["access"] = normalised(dataset["access"])
+        # Refuses unknown accounts before anything is stored. No etag: the last writer wins.
+        self._cloud.iam.set_policy(name, policy_of(dataset["access"]))
+        return self._saved(_DATASETS, name, dataset)
+
+    def _save_table(self, name: str, table: JsonObject) -> JsonObject:
+        return self._saved(_TABLES, name, table)
+
+    def _saved(self, kind: str, name: str, body: JsonObject) -> JsonObject:
+        body["etag"] = base64.b64encode(secrets.token_bytes(12)).decode()
+        body["lastModifiedTime"] = self._now_ms()
+        self._store.put(kind, name, body)
+        return body
+
+    def _now_ms(self) -> str:
+        return str(int(self._cloud.clock() * 1000))
+
+
+def _replaced(current: JsonObject, body: JsonObject, kept: tuple[str, ...]) -> JsonObject:
+    updated = _without_nulls(body)
+    for field in kept:
+        if field in current and (field != "access" or field not in updated):
+            updated[field] = current[field]
+    return updated
+
+
+def _without_nulls(body: JsonObject) -> JsonObject:
+    return {field: value for field, value in body.items() if value is not None}
+
+
+def _colon_name(name: str) -> str:
+    """`project:dataset[.table]`, as BigQuery's messages have it."""
+    _, project, _, *rest = name.split("/")
+    return f"{project}:{'.'.join(rest[::2])}"
+
+
+def _duplicate(message: str) -> ApiError:
+    return ApiError(409, "ALREADY_EXISTS", message, reason="duplicate")

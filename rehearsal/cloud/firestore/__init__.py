@@ -1,0 +1,1 @@
+"""Firestore: the administration of databases. Documents are not modelled."""

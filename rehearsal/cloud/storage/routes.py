@@ -1,0 +1,123 @@
+"""Methods of the Cloud Storage JSON API. Contents are `media`'s matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
+from rehearsal.cloud.storage.state import Buckets, Objects
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.local_cloud import LocalCloud
+
+_BUCKET: Final = "projects/_/buckets/{bucket}"
+_OBJECT: Final = "projects/_/buckets/{bucket}/objects/{object}"
+REQUIREMENTS: Final[Mapping[str, Requirement]] = {
+    "storage.buckets.insert": Requirement("storage.buckets.create", "projects/{project}"),
+    "storage.buckets.list": Requirement("storage.buckets.list", "projects/{project}"),
+    "storage.buckets.get": Requirement("storage.buckets.get", _BUCKET),
+    "storage.buckets.patch": Requirement("storage.buckets.update", _BUCKET),
+    "storage.buckets.delete": Requirement("storage.buckets.delete", _BUCKET),
+    "storage.buckets.getIamPolicy": Requirement("storage.buckets.getIamPolicy", _BUCKET),
+    "storage.buckets.setIamPolicy": Requirement("storage.buckets.setIamPolicy", _BUCKET),
+    "storage.anywhereCaches.list": Requirement("storage.anywhereCaches.list", _BUCKET),
+    "storage.objects.list": Requirement("storage.objects.list", _BUCKET),
+    "storage.objects.get": Requirement("storage.objects.get", _OBJECT),
+    "storage.objects.delete": Requirement("storage.objects.delete", _OBJECT),
+}
+
+
+def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
+    """The methods that are modelled."""
+    return {
+        **_bucket_handlers(cloud.part(Buckets)),
+        **_policy_handlers(cloud, cloud.part(Buckets)),
+        **_object_handlers(cloud.part(Objects)),
+    }
+
+
+def _bucket_handlers(buckets: Buckets) -> dict[str, Handler]:
+    async def insert(call: Call) -> JsonObject:
+        return buckets.create(call.body)
+
+    async def in_project(call: Call) -> JsonObject:
+        found = buckets.all(call.query.get("prefix", ""))
+        return {"kind": "storage#buckets"} | ({"items": found} if found else {})
+
+    async def get(call: Call) -> JsonObject:
+        return buckets.get(call.params["bucket"])
+
+    async def patch(call: Call) -> JsonObject:
+        return buckets.patch(call.params["bucket"], call.body, call.query)
+
+    async def delete(call: Call) -> None:
+        buckets.delete(call.params["bucket"])
+
+    async def list_caches(call: Call) -> JsonObject:
+        buckets.get(call.params["bucket"])
+        return {"kind": "storage#anywhereCaches"}
+
+    return {
+        "storage.buckets.insert": insert,
+        "storage.buckets.list": in_project,
+        "storage.buckets.get": get,
+        "storage.buckets.patch": patch,
+        "storage.buckets.delete": delete,
+        "storage.anywhereCaches.list": list_caches,
+    }
+
+
+def _policy_handlers(cloud: LocalCloud, buckets: Buckets) -> dict[str, Handler]:
+    """Bare policies, unlike those of all other APIs."""
+
+    def resource_of(call: Call) -> str:
+        return f"projects/_/buckets/{buckets.get(call.params['bucket'])['name']}"
+
+    def answer(resource: str, policy: JsonObject) -> JsonObject:
+        return {"kind": "storage#policy", "resourceId": resource, **policy}
+
+    async def get_policy(call: Call) -> JsonObject:
+        resource = resource_of(call)
+        return answer(resource, cloud.iam.get_policy(resource))
+
+    async def set_policy(call: Call) -> JsonObject:
+        resource = resource_of(call)
+        return answer(resource, cloud.iam.set_policy(resource, call.body))
+
+    async def test_permissions(call: Call) -> JsonObject:
+        asked = call.query["permissions"].split(",")
+        permitted = cloud.iam.permitted(call.principal, asked, resource_of(call))
+        answer = {"kind": "storage#testIamPermissionsResponse"}
+        return answer | ({"permissions": permitted} if permitted else {})
+
+    return {
+        "storage.buckets.getIamPolicy": get_policy,
+        "storage.buckets.setIamPolicy": set_policy,
+        "storage.buckets.testIamPermissions": test_permissions,
+    }
+
+
+def _object_handlers(objects: Objects) -> dict[str, Handler]:
+    async def in_bucket(call: Call) -> JsonObject:
+        found, folders = objects.list(
+            call.params["bucket"], call.query.get("prefix", ""), call.query.get("delimiter", "")
+        )
+        listed: JsonObject = {"kind": "storage#objects"}
+        return (
+            listed
+            | ({"items": found} if found else {})
+            | ({"prefixes": folders} if folders else {})
+        )
+
+    async def get(call: Call) -> JsonObject:
+        return objects.get(call.params["bucket"], call.params["object"], call.query)[0]
+
+    async def delete(call: Call) -> None:
+        objects.delete(call.params["bucket"], call.params["object"], call.query)
+
+    return {
+        "storage.objects.list": in_bucket,
+        "storage.objects.get": get,
+        "storage.objects.delete": delete,
+    }
