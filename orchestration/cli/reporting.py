@@ -22,7 +22,9 @@ def show_run(console: Console, record: RunRecord, environment: Environment) -> N
     state = record.state
     console.print()
     services = _table("Service", "URL", "Image")
-    images = state.images.images if state.images else {}
+    images = dict(state.images.images if state.images else {})
+    if state.director is not None and state.plan is not None:
+        images[state.plan.director] = state.director.image
     for name, url in sorted(state.urls.items()):
         services.add_row(name, url, _short(images.get(name, "")))
     console.print(services)
@@ -62,11 +64,14 @@ def _resources(record: RunRecord) -> Table:
 
 def _grants(record: RunRecord) -> Table:
     table = _table("Grant", "On", "To", "Effective after", "Tested by")
+    # Accounts of the project are listed in full above; here their short names read better.
+    domain = ".iam.gserviceaccount.com"
+    own = f"@{record.state.plan.project_id}{domain}" if record.state.plan else domain
     for grant in record.state.grants:
         table.add_row(
             grant.role,
-            grant.resource,
-            grant.member.partition(":")[2],
+            grant.resource.removesuffix(own),
+            grant.member.partition(":")[2].removesuffix(own),
             f"{grant.delay_s:.1f} s",
             grant.tested,
         )

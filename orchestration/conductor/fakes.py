@@ -89,7 +89,9 @@ class FakeParts:
     def deploy_director(self) -> DirectorOutcome:
         """Phase 4."""
         self.called("deploy_director")
-        return DirectorOutcome(url="http://director", stack=stack("director"))
+        return DirectorOutcome(
+            url="http://director", image="registry/director@sha256:1", stack=stack("director")
+        )
 
     def deploy_services(self, dataflow: str) -> ServicesOutcome:
         """Phase 7."""

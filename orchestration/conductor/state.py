@@ -59,9 +59,10 @@ class ImagesOutcome(Frozen):
 
 
 class DirectorOutcome(Frozen):
-    """Phase 4: where the director answers."""
+    """Phase 4: where the director answers, and the image that it runs."""
 
     url: str
+    image: str
     stack: StackOutcome
 
 

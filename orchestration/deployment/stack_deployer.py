@@ -55,7 +55,8 @@ class StackDeployer:
         url = result.outputs.get("directorUrl")
         if not isinstance(url, str) or not url:
             raise PhaseFailed(f"stack {result.stack} gave no directorUrl")
-        return DirectorOutcome(url=url, stack=_outcome(result))
+        image = str(result.outputs.get("image", ""))
+        return DirectorOutcome(url=url, image=image, stack=_outcome(result))
 
     def deploy(self, dataflow: str) -> ServicesOutcome:
         """Bring `services.<dataflow>` up, going on past services that fail."""

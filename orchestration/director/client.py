@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 # A subscription that a crash left behind goes by itself (Pub/Sub's shortest expiration).
 EXPIRATION_S = 24 * 3600
+RETENTION_S = 3600
 FIRST_RESEND_S = 5.0
 RESEND_GROWTH = 2.0
 LONGEST_RESEND_S = 60.0
@@ -85,6 +86,8 @@ class RemoteDirectorClient:
                     "topic": self._completion_topic,
                     "filter": f'attributes.{RUN_ATTRIBUTE} = "{self._run_id}"',
                     "expiration_policy": {"ttl": Duration(seconds=EXPIRATION_S)},
+                    # An expiration shorter than the retention (by default 7 days) is refused.
+                    "message_retention_duration": Duration(seconds=RETENTION_S),
                     "ack_deadline_seconds": 10,
                 }
             )

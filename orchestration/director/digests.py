@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+PROGRAM_VARIABLE = "CONDUCTOR_PROGRAM_SHA256"
 # What a stack's resources depend on: the program and the libraries it is made of.
 PROGRAM_FOLDERS = ("architecture", "components", "stacks")
 

@@ -51,7 +51,9 @@ def main() -> int:
 def _serve(environ: Mapping[str, str]) -> int:
     # The port opens first: Cloud Run waits for it, and Pub/Sub's client takes a while to import.
     health = _Health()
-    server = ThreadingHTTPServer(("", int(environ.get("PORT", "8080"))), _handler(health))
+    # Loopback, unless told otherwise: an image's Dockerfile sets HOST to all addresses.
+    host, port = environ.get("HOST", "127.0.0.1"), int(environ.get("PORT", "8080"))
+    server = ThreadingHTTPServer((host, port), _handler(health))
     serving = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     serving.start()
     stopped = threading.Event()

@@ -72,7 +72,13 @@ class RunningService:
 
     name: str
     url: str
-    state: str
+    revision: str
+    pid: int | None
+
+    @property
+    def state(self) -> str:
+        """Say in a word how it is."""
+        return "running" if self.pid else "not running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,12 @@ class LocalCloudView:
             "identity_token_url": f"{self.base_url}/_local/identity-token",
             "token_file": str(self.data_dir / "cloud.json"),
             "services": [
-                {"name": service.name, "url": service.url, "state": service.state}
+                {
+                    "name": service.name,
+                    "url": service.url,
+                    "state": service.state,
+                    "revision": service.revision,
+                }
                 for service in self.services
             ],
         }
@@ -137,7 +148,12 @@ def running_cloud(environment: Environment) -> LocalCloudView | None:
         project_id=info.project_id,
         data_dir=environment.cloud_dir,
         services=tuple(
-            RunningService(name=item["name"], url=item["url"], state=item["state"])
+            RunningService(
+                name=item["name"].rpartition("/")[2],
+                url=item["uri"],
+                revision=item["revision"],
+                pid=item["pid"],
+            )
             for item in listed
         ),
     )

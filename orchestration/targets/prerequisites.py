@@ -16,6 +16,7 @@ from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.results import Json
 from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.state import PlanOutcome
+from orchestration.director.digests import PROGRAM_VARIABLE, program_digest
 from orchestration.environments import Environment
 from orchestration.errors import CloudUnreachable, PrerequisitesMissing
 from orchestration.targets.target import Target
@@ -157,6 +158,10 @@ def stack_config(environment: Environment, target: Target) -> dict[str, Json]:
         "conductor:contexts": relative(str(environment.contexts_dir)),
         "conductor:environment": environment.name,
         "conductor:target": target.name.value,
-        "conductor:directorEnvironment": dict(target.director_environment()),
+        "conductor:directorEnvironment": {
+            **target.director_environment(),
+            # A director runs the program that it was started with: another program, another one.
+            PROGRAM_VARIABLE: program_digest(project),
+        },
         **target.stack_config(),
     }
