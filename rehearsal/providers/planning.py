@@ -72,7 +72,7 @@ def inputs_from_outputs(
         given, live = inputs.get(field.name), outputs[field.name]
         if given is not None:
             found = _as_input(field, given, live)
-        elif is_empty(live) or (not is_import and (field.is_computed or live == field.otherwise)):
+        elif is_empty(live) or live == field.otherwise or (field.is_computed and not is_import):
             continue
         else:
             found = _pruned(field, live)

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -76,6 +77,27 @@ class Call:
     url: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject | None = None
+
+
+@dataclass(slots=True)
+class _Sendings:
+    """How often one request went out: the client repeats idempotent ones by itself."""
+
+    count: int = 0
+
+
+def _trace_sendings() -> aiohttp.TraceConfig:
+    async def note(
+        _session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        _params: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        if isinstance(sendings := context.trace_request_ctx, _Sendings):
+            sendings.count += 1
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(note)
+    return config
 
 
 class Backoff:
@@ -153,16 +175,21 @@ class RestClient:
                 "there is no access token: set GOOGLE_OAUTH_ACCESS_TOKEN in the environment"
             )
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=300), trace_configs=[_trace_sendings()]
+            )
+        sendings = _Sendings()
         async with self._session.request(
             call.method,
             call.url,
             params={"alt": "json", **call.query},
             json=call.body,
             headers={"Authorization": f"Bearer {self._token}"},
+            trace_request_ctx=sendings,
         ) as response:
             raw = await response.text()
         if response.status >= 400:  # noqa: PLR2004 - HTTP's first error code.
+            is_after_lost_reply |= sendings.count > 1
             raise _refusal(response.status, raw, is_after_lost_reply=is_after_lost_reply)
         return _json_object(raw)
 

@@ -320,6 +320,7 @@ class RestResource(ResourceType):
         self, cloud: Cloud, resource_id: str, outputs: Properties, inputs: Properties
     ) -> ReadResult | None:
         """Read the live resource; None when it is gone."""
+        self.id_parts(resource_id)
         prior = {**plain(outputs), **plain(inputs)}
         if prior:
             prior["labels"] = inputs.get("labels")

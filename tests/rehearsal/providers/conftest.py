@@ -171,6 +171,14 @@ class Rehearsal:
         """Return a resource that is still to be made."""
         return Resource(self.docker if type_.startswith("docker:") else self.gcp, type_)
 
+    async def another_gcp(self) -> GcpProvider:
+        """Return a second provider for the same cloud, which the caller closes."""
+        provider = GcpProvider(QUICK)
+        token = self.cloud.tokens.access_token(self.cloud.deployer)
+        environ = {"GOOGLE_OAUTH_ACCESS_TOKEN": token}
+        await provider.configure(configuration(self.cloud.port), environ)
+        return provider
+
     async def life(
         self, type_: str, first: Properties, second: Properties | None = None
     ) -> Resource:
