@@ -198,7 +198,8 @@ class SecretVersion(ResourceType):
         return {
             **outputs,
             "id": name,
-            "project": project,
+            # The name has the project by its number.
+            "project": prior.get("project") or project,
             "secret": prior.get("secret") or f"projects/{project}/secrets/{secret}",
             "deletionPolicy": prior.get("deletionPolicy") or "DELETE",
             "secretData": data,

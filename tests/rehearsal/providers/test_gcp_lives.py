@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,37 @@ REPOSITORY = (
     "gcp:artifactregistry/repository:Repository",
     {"repositoryId": "images", "format": "DOCKER"},
 )
+
+BUCKET = (
+    "gcp:storage/bucket:Bucket",
+    {"name": "local-proj-data", "location": "EU", "forceDestroy": True},
+)
+SECRET = (
+    "gcp:secretmanager/secret:Secret",
+    {"secretId": "db-pass", "replication": {"auto": {}}},
+)
+DATASET = ("gcp:bigquery/dataset:Dataset", {"datasetId": "events", "location": "EU"})
+COLUMNS = '[{"name": "id", "type": "STRING", "mode": "REQUIRED"}, {"name": "n", "type": "INT64"}]'
+MORE_COLUMNS = """[
+    {"name": "id", "type": "STRING", "mode": "REQUIRED"},
+    {"name": "n", "type": "INTEGER"},
+    {"name": "at", "type": "TIMESTAMP"}
+]"""
+TABLE = (
+    "gcp:bigquery/table:Table",
+    {
+        "datasetId": "events",
+        "tableId": "orders",
+        "schema": COLUMNS,
+        "deletionProtection": False,
+    },
+)
+JOB = {
+    "name": "tick",
+    "region": "europe-west1",
+    "schedule": "*/5 * * * *",
+    "pubsubTarget": {"topicName": "projects/local-proj/topics/events", "data": "eA=="},
+}
 
 Step = tuple[str, Properties]
 # type, what must be there, first inputs, changed inputs
@@ -122,6 +154,109 @@ LIVES: list[tuple[str, list[Step], Properties, Properties | None]] = [
         {"subscription": "worker", "role": "roles/pubsub.subscriber", "member": MEMBER},
         None,
     ),
+    (
+        BUCKET[0],
+        [],
+        {
+            **BUCKET[1],
+            "labels": {"v": "1", "w": "1"},
+            "uniformBucketLevelAccess": True,
+            "lifecycleRules": [{"action": {"type": "Delete"}, "condition": {"age": 30}}],
+        },
+        {
+            **BUCKET[1],
+            "labels": {"v": "2"},
+            "uniformBucketLevelAccess": True,
+            "versioning": {"enabled": True},
+            "lifecycleRules": [{"action": {"type": "Delete"}, "condition": {"age": 60}}],
+        },
+    ),
+    (
+        "gcp:storage/bucketIAMMember:BucketIAMMember",
+        [ACCOUNT, BUCKET],
+        {"bucket": "local-proj-data", "role": "roles/storage.objectViewer", "member": MEMBER},
+        None,
+    ),
+    (
+        SECRET[0],
+        [],
+        {**SECRET[1], "labels": {"v": "1"}},
+        {**SECRET[1], "labels": {"v": "2"}, "annotations": {"owner": "team"}},
+    ),
+    (
+        "gcp:secretmanager/secretVersion:SecretVersion",
+        [SECRET],
+        {"secret": "projects/local-proj/secrets/db-pass", "secretData": "s3cret"},
+        {
+            "secret": "projects/local-proj/secrets/db-pass",
+            "secretData": "s3cret",
+            "enabled": False,
+        },
+    ),
+    (
+        "gcp:secretmanager/secretIamMember:SecretIamMember",
+        [ACCOUNT, SECRET],
+        {"secretId": "db-pass", "role": "roles/secretmanager.secretAccessor", "member": MEMBER},
+        None,
+    ),
+    (
+        DATASET[0],
+        [],
+        {**DATASET[1], "labels": {"v": "1"}},
+        {**DATASET[1], "labels": {"v": "2"}, "description": "Events"},
+    ),
+    (
+        "gcp:bigquery/datasetIamMember:DatasetIamMember",
+        [ACCOUNT, DATASET],
+        {"datasetId": "events", "role": "roles/bigquery.dataEditor", "member": MEMBER},
+        None,
+    ),
+    (
+        TABLE[0],
+        [DATASET],
+        {**TABLE[1], "timePartitioning": {"type": "DAY"}},
+        {
+            **TABLE[1],
+            "timePartitioning": {"type": "DAY"},
+            "schema": MORE_COLUMNS,
+            "clusterings": ["id"],
+            "labels": {"v": "1"},
+        },
+    ),
+    (
+        "gcp:bigquery/iamMember:IamMember",
+        [ACCOUNT, DATASET, TABLE],
+        {
+            "datasetId": "events",
+            "tableId": "orders",
+            "role": "roles/bigquery.dataViewer",
+            "member": MEMBER,
+        },
+        None,
+    ),
+    (
+        "gcp:firestore/database:Database",
+        [],
+        {
+            "name": "appdb",
+            "locationId": "eur3",
+            "type": "FIRESTORE_NATIVE",
+            "deletionPolicy": "DELETE",
+        },
+        {
+            "name": "appdb",
+            "locationId": "eur3",
+            "type": "FIRESTORE_NATIVE",
+            "deletionPolicy": "DELETE",
+            "pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED",
+        },
+    ),
+    (
+        "gcp:cloudscheduler/job:Job",
+        [TOPIC],
+        JOB,
+        {**JOB, "schedule": "0 * * * *", "description": "Hourly", "paused": True},
+    ),
 ]
 
 
@@ -137,7 +272,7 @@ def test_resource_is_made_read_changed_and_deleted_without_drift(
 ) -> None:
     """A resource shows no difference after its creation, its update and each refresh."""
 
-    async def scenario(rehearsal: object) -> None:
+    async def scenario(rehearsal: Any) -> None:
         for needed_type, inputs in before:
             await rehearsal.resource(needed_type).create(inputs)
         await rehearsal.life(type_, first, second)
