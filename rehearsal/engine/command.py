@@ -87,6 +87,7 @@ class EmbeddedPulumi(PulumiCommand):
             CommandError: it failed; the subclass tells how.
             KeyboardInterrupt: the user interrupted; what was under way has been recorded.
         """
+        self._launcher.warm_up()
         environ = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         result = self.execute(list(args), Path(cwd), environ, on_output, on_error)
         if result.code:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -24,13 +23,18 @@ from rehearsal.engine.display import Display
 from rehearsal.engine.errors import (
     EXIT_CHANGES,
     EXIT_FAILED,
-    EXIT_USAGE,
     CommandFailedError,
     DeclinedError,
     DeploymentError,
 )
 from rehearsal.engine.events import EventLog, Listener
 from rehearsal.engine.executor import Executor
+from rehearsal.engine.flags import (
+    parallelism,
+    refuse_declined,
+    refuse_unknown_targets,
+    targets_of,
+)
 from rehearsal.engine.hosting import Hosts
 from rehearsal.engine.monitor import Monitor
 from rehearsal.engine.program_runner import EXIT_REPORTED, ProgramSpec
@@ -42,21 +46,11 @@ from rehearsal.engine.registrar import Registrar
 from rehearsal.engine.stack_commands import history_entry
 from rehearsal.engine.states import ResourceState, StateWriter
 from rehearsal.engine.steps import Op
-from rehearsal.engine.targets import Targets, dependents, is_literal
+from rehearsal.engine.targets import Targets
 from rehearsal.engine.values import EngineProperties
 from rehearsal.engine.workplace import Workplace
 
 _UNCHANGING: Final = frozenset({Op.SAME, Op.READ, Op.READ_REPLACEMENT, Op.DISCARD})
-_DECLINED_FLAGS: Final = {
-    "client": "an inline program",
-    "plan": "--plan",
-    "save-plan": "--save-plan",
-    "policy-pack": "--policy-pack",
-    "attach-debugger": "--attach-debugger",
-    "run-program": "--run-program",
-    "import-file": "--import-file",
-    "remote": "--remote",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ class Operation:
         Raises:
             CommandFailedError: it could not begin, or expected no changes and found some.
         """
-        _refuse_declined(self._work)
+        refuse_declined(self._work)
         ref = await asyncio.to_thread(lambda: self._work.stack)
         with nullcontext() if self._preview else self._work.backend.lock(ref):
             loaded = await asyncio.to_thread(self._load, ref)
@@ -200,10 +194,10 @@ class Operation:
                 BuiltinHost(self._outputs_of, find_resource),
                 find_provider,
             ),
-            targets=_targets(work, loaded.snapshot),
+            targets=targets_of(work, loaded.snapshot),
             replace_targets=Targets((*arguments.all("replace"), *arguments.all("target-replace"))),
             dry_run=self._preview,
-            parallel=_parallel(work),
+            parallel=parallelism(work),
             continue_on_error=arguments.has("continue-on-error")
             or work.environ.get("PULUMI_CONTINUE_ON_ERROR", "").lower() in {"1", "true"},
         )
@@ -261,7 +255,7 @@ class Operation:
         arguments = self._work.arguments
         wants_refresh = arguments.has("refresh") or deployment.project.refresh_always
         if self._kind == "refresh" or wants_refresh:
-            _refuse_unknown_targets(deployment, self._kind)
+            refuse_unknown_targets(deployment, self._kind)
             await refresh(
                 deployment,
                 counted=self._kind == "refresh",
@@ -271,7 +265,7 @@ class Operation:
             return
         executor = Executor(deployment)
         if self._kind == "destroy":
-            _refuse_unknown_targets(deployment, self._kind)
+            refuse_unknown_targets(deployment, self._kind)
             await delete_unwanted(deployment, executor, ())
             await executor.drain()
             return
@@ -308,7 +302,7 @@ class Operation:
                 return
             await registrar.delete_unwanted()
             await executor.drain()
-        _refuse_unknown_targets(deployment, self._kind)
+        refuse_unknown_targets(deployment, self._kind)
 
     def _program(self, deployment: Deployment, address: str) -> tuple[ProgramSpec, dict[str, str]]:
         folder, entry = deployment.project.program()
@@ -349,54 +343,3 @@ class Operation:
         recorder.write()
         for violation in recorder.violations() if not self._preview else ():
             deployment.complain(f"the state is inconsistent: {violation}")
-
-
-def _refuse_declined(work: Workplace) -> None:
-    for flag, what in _DECLINED_FLAGS.items():
-        if work.arguments.has(flag):
-            raise DeclinedError(what)
-    if work.arguments.has("skip-preview") and work.arguments.has("preview-only"):
-        raise CommandFailedError(
-            "--skip-preview and --preview-only cannot be used together", EXIT_USAGE
-        )
-    if work.arguments.all("target") and work.arguments.all("exclude"):
-        raise CommandFailedError(
-            "if any flags in the group [target exclude] are set none of the others can be",
-            EXIT_USAGE,
-        )
-
-
-def _targets(work: Workplace, snapshot: Snapshot) -> Targets:
-    arguments = work.arguments
-    excludes = list(arguments.all("exclude"))
-    if arguments.has("exclude-protected"):
-        protected = {state.urn for state in snapshot.resources if state.protect}
-        excludes += sorted(protected | dependents(snapshot.resources, protected))
-    return Targets(
-        targets=(*arguments.all("target"), *arguments.all("target-replace")),
-        excludes=tuple(excludes),
-        with_dependents=arguments.has("target-dependents") or arguments.has("exclude-dependents"),
-    )
-
-
-def _refuse_unknown_targets(deployment: Deployment, kind: str) -> None:
-    known = {state.urn for state in deployment.recorder.base} | deployment.registered.keys()
-    unknown = deployment.targets.unknown(known)
-    replaced = [
-        target
-        for target in deployment.replace_targets.targets
-        if is_literal(target) and target not in known
-    ]
-    for target in (*unknown, *replaced):
-        if kind == "update":
-            hint = "" if "$" in target else " Did you forget to escape $ in your shell?"
-            raise DeploymentError(f"Target '{target}' could not be found in the stack.{hint}")
-        raise DeploymentError(f"no resource named '{target}' found")
-
-
-def _parallel(work: Workplace) -> int:
-    default = work.environ.get("PULUMI_PARALLEL", "")
-    number = work.arguments.number(
-        "parallel", int(default) if default.isdigit() else 4 * (os.cpu_count() or 1)
-    )
-    return min(number, 1 << 20) if number > 0 else 1 << 20

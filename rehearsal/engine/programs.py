@@ -48,12 +48,17 @@ PRELOAD: Final = (
     "pydantic",
 )
 _DRAIN_S: Final = 2.0
+_CLOSING_S: Final = 0.5
 _ROOT: Final = Path(__file__).resolve().parents[2]
 OnLine = Callable[[str, str], None]
 
 
 class Launcher(Protocol):
     """Starts programs."""
+
+    def warm_up(self) -> object:
+        """Get ready ahead of the first program."""
+        ...
 
     async def start(
         self, spec: ProgramSpec, environ: Mapping[str, str], on_line: OnLine
@@ -93,6 +98,9 @@ class Program:
 
 class FreshInterpreter:
     """Starts each program in a new interpreter."""
+
+    def warm_up(self) -> None:
+        """Nothing can be done ahead."""
 
     async def start(
         self, spec: ProgramSpec, environ: Mapping[str, str], on_line: OnLine
@@ -166,7 +174,12 @@ class ZygoteLauncher:
             if self._orders is not None:
                 self._orders.close()
             if self._process is not None:
-                self._process.wait()
+                try:
+                    self._process.wait(_CLOSING_S)
+                except subprocess.TimeoutExpired:
+                    # Still importing, so it has no programs.
+                    self._process.kill()
+                    self._process.wait()
             self._orders = self._process = None
 
     async def start(
