@@ -48,7 +48,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `did you mean …?`, or the words to choose from."""
-    known = sorted(known)
+    known = sorted(word for word in known if word)
     close = nearest(word, known)
     if close:
         return f"did you mean `{close}`?"
@@ -70,13 +70,15 @@ class _Binder:
             self._warn(
                 node,
                 "older-form",
-                f"a bare service name {shown(node.text)} is the older form of a link",
+                f"a bare name {shown(node.text)} is the older form of a link",
                 f"write `name: {node.text}` below it",
             )
             return ServiceMapping(name=node.text)
         values: dict[str, object] = {}
         if not isinstance(node, Mapping):
-            self._mixed_up(node, f"a mapping with keys such as {', '.join(_keys(model))}")
+            keys = _keys(model)
+            expected = f"a mapping with keys such as {', '.join(keys)}"
+            self._mixed_up(node, expected, f"put {keys[0]} and its value below it, indented")
             return _placeholder(model)
         fields = model.model_fields
         for name, (entry_key, value) in self._distinct(node).items():
@@ -103,7 +105,7 @@ class _Binder:
             if not field.is_required() or name in values:
                 continue
             if name not in present:
-                self._error(node, "missing-key", f"the key `{name}` is missing", "add it")
+                self._error(node, "missing-key", f"the key `{name}` is missing", f"add `{name}:`")
             values[name] = _placeholder(field.annotation)
 
     def _distinct(self, node: Mapping) -> dict[str, tuple[Scalar, Node]]:
@@ -149,7 +151,7 @@ class _Binder:
 
     def _items(self, node: Node, annotation: object) -> object:
         if not isinstance(node, Sequence):
-            return self._mixed_up(node, "a list: lines that start with `- `")
+            return self._mixed_up(node, "a list", "start each of its lines with `- `")
         items = []
         for item in node.items:
             if _is_null(item):
@@ -162,7 +164,7 @@ class _Binder:
 
     def _entries(self, node: Node, annotation: object) -> object:
         if not isinstance(node, Mapping):
-            return self._mixed_up(node, "a mapping: lines of `name: value`")
+            return self._mixed_up(node, "a mapping", "write lines of `name: value`, indented")
         bound = {}
         for name, (entry_key, value) in self._distinct(node).items():
             item = self._value(value, annotation, name)
@@ -180,7 +182,7 @@ class _Binder:
     def _choice(self, node: Node, choices: tuple[object, ...]) -> object:
         words = [str(choice) for choice in choices if choice]
         if not isinstance(node, Scalar):
-            return self._mixed_up(node, f"one of {', '.join(words)}")
+            return self._mixed_up(node, f"one of {', '.join(words)}", "choose one")
         if node.text in choices:
             return node.text
         message = f"{shown(node.text)} is not one of {', '.join(words)}"
@@ -189,7 +191,7 @@ class _Binder:
 
     def _scalar(self, node: Node, annotation: object) -> object:
         if not isinstance(node, Scalar):
-            return self._mixed_up(node, _SCALARS[annotation])
+            return self._mixed_up(node, _SCALARS[annotation], "write it on the key's line")
         if annotation is str:
             return node.text
         if annotation is bool and node.is_plain and node.text in _BOOLEANS:
@@ -204,7 +206,7 @@ class _Binder:
         if _is_null(node):
             return _ABSENT
         if not isinstance(node, Scalar):
-            return self._mixed_up(node, "a duration such as `30s`, `24h` or `7d`")
+            return self._mixed_up(node, "a duration", "for example `30s`, `24h` or `7d`")
         converted = durations.from_nanoseconds(node.text)
         if converted is None:
             return node.text
@@ -222,9 +224,9 @@ class _Binder:
             case Scalar():
                 return _json_scalar(node)
 
-    def _mixed_up(self, node: Node, expected: str) -> object:
+    def _mixed_up(self, node: Node, expected: str, fix: str) -> object:
         found = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}[type(node)]
-        self._error(node, "wrong-type", f"expected {expected}; found {found}", "rewrite it so")
+        self._error(node, "wrong-type", f"expected {expected}; found {found}", fix)
         return _ABSENT
 
     def _error(self, node: Node, rule: str, message: str, fix: str) -> None:

@@ -10,9 +10,9 @@ HOUR_S: Final = 3600
 DAY_S: Final = 86400
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)")
+_PART: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 _WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
-_NANOSECONDS: Final = re.compile(r"[1-9]\d{8,18}")
+_NANOSECONDS: Final = re.compile(r"[1-9][0-9]{8,18}")
 
 
 def seconds(text: str) -> float:
@@ -22,7 +22,7 @@ def seconds(text: str) -> float:
         ValueError: the text is no duration.
     """
     if not _WHOLE.fullmatch(text):
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is no duration")
     return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
 
 

@@ -133,14 +133,15 @@ def plan_grants(arch: Architecture, *, deployer: str | None = None) -> GrantPlan
 
 
 def _merged(grants: Iterable[Grant]) -> tuple[Grant, ...]:
-    """Return each grant once, with all of its reasons, in an order that never varies."""
-    merged: dict[tuple[str, str, GrantResource], Grant] = {}
+    """Return each grant once, with all of its reasons, whatever the order of the file."""
+    same: dict[tuple[str, str, GrantResource], list[Grant]] = {}
     for grant in grants:
-        key = (grant.member, grant.role, grant.resource)
-        known = merged.setdefault(key, grant)
-        if grant.reason not in known.reason.split("; "):
-            merged[key] = replace(known, reason=f"{known.reason}; {grant.reason}")
-    return tuple(sorted(merged.values(), key=_order))
+        same.setdefault((grant.member, grant.role, grant.resource), []).append(grant)
+    merged = (
+        replace(min(group, key=_order), reason="; ".join(sorted({g.reason for g in group})))
+        for group in same.values()
+    )
+    return tuple(sorted(merged, key=_order))
 
 
 def _order(grant: Grant) -> tuple[int, str, str, str, str, str]:

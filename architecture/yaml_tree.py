@@ -97,16 +97,24 @@ def parse(text: str) -> Node | None:
         for event in yaml.parse(text, Loader=_PARSER):
             composer.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        place = _error_place(error, text)
         raise UnreadableYaml(
-            "yaml-syntax", line, column, _problem(error), "check indentation, quotes and colons"
+            "yaml-syntax", *place, _problem(error), "check indentation, quotes and colons"
         ) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise UnreadableYaml(
             "yaml-syntax", 0, 0, "the text holds a character that YAML does not allow", "remove it"
         ) from error
     return composer.root
+
+
+def _error_place(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int]:
+    """Return where the error is: for one at the text's end, where what is unfinished starts."""
+    lines = text.rstrip().splitlines() or [""]
+    for mark in (error.problem_mark, error.context_mark):
+        if mark and mark.line < len(lines):
+            return mark.line + 1, mark.column + 1
+    return len(lines), len(lines[-1]) + 1
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:

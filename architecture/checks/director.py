@@ -21,18 +21,19 @@ def director_topics(arch: Architecture) -> Iterator[Problem]:
         return
     if arch.director_dataflow is not None:
         return
-    for where, flow in _flows(arch):
-        declared = {topic.name for topic in flow.resources.topics}
-        for present, missing in ((command, completion), (completion, command)):
-            if present and present in declared:
-                message = f"the director's topic {shown(present)} is here without {shown(missing)}"
-                fix = "declare both in one dataflow, or neither: they are added then"
-                yield Problem("director-topics-missing", (*where, "resources"), message, fix)
     added = f"{arch.director.name}{INFRA_SUFFIX}"
-    if added in arch.dataflows:
-        message = f"the dataflow {shown(added)} lacks the director's topics"
-        fix = f"declare {shown(command)} and {shown(completion)} in it, or remove it"
-        yield Problem("director-topics-missing", ("dataflows", added), message, fix)
+    for where, flow in _flows(arch):
+        declared = {topic.name for topic in flow.resources.topics} & {command, completion}
+        if declared:
+            (present,) = declared
+            missing = completion if present == command else command
+            message = f"the director's topic {shown(present)} is here without {shown(missing)}"
+            fix = "declare both in one dataflow, or neither: they are added then"
+            yield Problem("director-topics-missing", (*where, "resources"), message, fix)
+        elif where[-1] == added:
+            message = f"the dataflow {shown(added)} lacks the director's topics"
+            fix = f"declare {shown(command)} and {shown(completion)} in it, or remove it"
+            yield Problem("director-topics-missing", where, message, fix)
 
 
 def director_links(arch: Architecture) -> Iterator[Problem]:

@@ -22,7 +22,9 @@ from architecture.model import (
 
 _CPU: Final = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3})?|[0-9]{2,5}m")
 _MEMORY: Final = re.compile(r"[1-9][0-9]{0,5}(?:\.[0-9]+)?(?:Ki|Mi|Gi|k|M|G)")
-_ROLE: Final = re.compile(r"roles/[A-Za-z0-9._]+|(?:projects|organizations)/[^/]+/roles/[\w.]+")
+_ROLE: Final = re.compile(
+    r"roles/[A-Za-z0-9._]+|(?:projects|organizations)/[^/]+/roles/[A-Za-z0-9._]+"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,355 @@
+"""What holds for every architecture, and for every text that claims to be one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from architecture import names
+from architecture.checks import check
+from architecture.findings import InvalidArchitecture
+from architecture.grants import Grant, plan_grants
+from architecture.hydration import hydrate
+from architecture.loading import loads
+from architecture.model import Architecture, Resources
+from architecture.rendering import to_yaml
+from architecture.service_resources import preflight_expectations, resources_for
+
+PATH = Path("services.yaml")
+SAMPLE = (Path(__file__).parents[2] / "testdata" / "architectures" / "tracer.yaml").read_text()
+
+PROPERTY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+METHODS = st.sampled_from([None, {"method": "env"}, {"method": "db"}, {"key": "k"}])
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)
+
+
+def link(draw: st.DrawFn, services: list[str]) -> dict[str, object]:
+    """Draw a link to one of the services."""
+    lookup = draw(METHODS)
+    return {"name": draw(st.sampled_from(services)), **({"lookup": lookup} if lookup else {})}
+
+
+def links(draw: st.DrawFn, services: list[str]) -> list[dict[str, object]]:
+    """Draw up to two links."""
+    return [link(draw, services) for _ in range(draw(st.integers(0, 2)))]
+
+
+def service(draw: st.DrawFn, name: str, earlier: list[str]) -> dict[str, object]:
+    """Draw a service that may depend on those before it."""
+    deployment = {
+        "environment_vars": draw(st.dictionaries(st.sampled_from(["A", "B_1"]), TEXTS, max_size=2)),
+        "secret_environment_vars": [
+            {
+                "name": f"SECRET_{n}",
+                "value_from": f"secret-{draw(st.integers(0, 2))}",
+                "version": "1",
+            }
+            for n in range(draw(st.integers(0, 2)))
+        ],
+        "source_path": draw(st.sampled_from(["", ".", "src/a", "/abs", "D:\\src"])),
+    }
+    owner = draw(st.sampled_from([name, "shared", "foreign"]))
+    project = "other-project" if owner == "foreign" else "some-project"
+    account = draw(st.sampled_from([f"{owner}-account", None])) if owner != "foreign" else None
+    return {
+        "service_account": account or f"{owner}-account@{project}.iam.gserviceaccount.com",
+        "description": draw(TEXTS),
+        "dependencies": draw(st.lists(st.sampled_from(earlier), max_size=2, unique=True)),
+        **({"deployment": deployment} if draw(st.booleans()) else {}),
+    }
+
+
+def resources(draw: st.DrawFn, flow: int, services: list[str]) -> dict[str, object]:
+    """Draw resources of every kind, linked to services of whatever dataflow."""
+
+    def several(kind: str) -> list[str]:
+        return [f"{kind}-{flow}-{n}" for n in range(draw(st.integers(0, 2)))]
+
+    policies = draw(
+        st.sampled_from([[], [{"name": services[0], "role": "roles/viewer"}]]),
+    )
+    topics = several("topic")
+    topic_choice = st.sampled_from([*topics, "commands", "completions"])
+    return {
+        "topics": [
+            {"name": t, "producer_service": link(draw, services), "iam_access_policy": policies}
+            for t in topics
+        ],
+        "subscriptions": [
+            {"name": s, "topic": draw(topic_choice), "consumer_service": link(draw, services)}
+            for s in several("sub")
+        ],
+        "bigquery_tables": [
+            {
+                "name": t,
+                "dataset": draw(st.sampled_from(["sales", "weather"])),
+                "producers": links(draw, services),
+                "consumers": links(draw, services),
+            }
+            for t in several("table")
+        ],
+        "gcs_buckets": [
+            {"name": b, "producers": links(draw, services), "iam_access_policy": policies}
+            for b in several("bucket")
+        ],
+        "cloud_scheduler_jobs": [
+            {"name": j, "schedule": "0 3 * * *", "target_service": draw(st.sampled_from(services))}
+            for j in several("job")
+        ],
+    }
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, object]:
+    """Draw a right file, as plain values."""
+    flows = draw(st.integers(1, 3))
+    by_flow = [[f"svc-{f}-{n}" for n in range(draw(st.integers(0, 3)))] for f in range(flows)]
+    everyone = ["director", *(name for flow in by_flow for name in flow)]
+    return {
+        "name": "generated",
+        "project_id": "some-project",
+        "region": "europe-west1",
+        "labels": draw(st.dictionaries(st.sampled_from(["team", "tier"]), TEXTS, max_size=2)),
+        "service_manager_spec": {
+            "name": "director",
+            "service_account": "director-sa",
+            "deployment": {},
+            "command_topic": {"name": "commands"},
+            "completion_topic": {"name": "completions"},
+        },
+        "dataflows": {
+            f"flow-{f}": {
+                "services": {
+                    name: service(draw, name, everyone[: everyone.index(name)]) for name in own
+                },
+                "resources": resources(draw, f, everyone),
+            }
+            for f, own in enumerate(by_flow)
+        },
+    }
+
+
+def read(document: dict[str, object]) -> Architecture:
+    """Return a drawn file as an architecture; it must have no error."""
+    return loads(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), PATH).architecture
+
+
+ARCHITECTURES = documents().map(read)
+
+
+@PROPERTY
+@given(ARCHITECTURES)
+def test_rendering_and_loading_is_the_identity(arch: Architecture) -> None:
+    """Nothing that the model holds is lost on the way to a file and back."""
+    assert loads(to_yaml(arch), PATH).architecture == arch
+
+
+@PROPERTY
+@given(ARCHITECTURES)
+def test_hydration_is_idempotent_pure_and_right(arch: Architecture) -> None:
+    """It changes neither its argument nor its own result, and breaks no rule."""
+    before = arch.model_dump_json()
+    once = hydrate(arch, base_dir=Path("/base"))
+    assert arch.model_dump_json() == before
+    assert hydrate(once, base_dir=Path("/other"), project_id="another-project") == once
+    assert list(check(once)) == list(check(arch))
+    assert loads(to_yaml(once), PATH).architecture == once
+    assert once.director_dataflow is not None
+
+
+LINK_ROLES = {
+    ("topics", "producer_service"): {"roles/pubsub.publisher", "roles/pubsub.viewer"},
+    ("subscriptions", "consumer_service"): {"roles/pubsub.subscriber", "roles/pubsub.viewer"},
+    ("bigquery_tables", "producers"): {"roles/bigquery.dataEditor"},
+    ("bigquery_tables", "consumers"): {"roles/bigquery.dataViewer"},
+    ("gcs_buckets", "producers"): {"roles/storage.objectAdmin"},
+    ("gcs_buckets", "consumers"): {"roles/storage.objectViewer"},
+}
+
+
+def asked_for(arch: Architecture) -> set[tuple[str, str, str]]:
+    """Return (account, role, resource name) of everything that the file asks a grant for.
+
+    Written against the file's plain values, apart from the planner.
+    """
+    plain = arch.model_dump(mode="json")
+    flows = list(plain["dataflows"].values())
+    services = {s["name"]: s for f in flows for s in f["services"].values()}
+    services["director"] = plain["service_manager_spec"]
+    account = {name: s["service_account"] for name, s in services.items()}
+    calls = [
+        (account[name], target) for name, s in services.items() for target in s["dependencies"]
+    ]
+    wanted: set[tuple[str, str, str]] = set()
+    for flow in flows:
+        jobs = flow["resources"]["cloud_scheduler_jobs"]
+        calls += [(job["service_account"], job["target_service"]) for job in jobs]
+        for kind in Resources.model_fields:
+            for item in flow["resources"][kind]:
+                wanted |= asked_for_on(kind, item, account)
+    wanted |= {(who, "roles/run.invoker", t) for who, t in calls if services[t]["deployment"]}
+    for name, item in services.items():
+        for secret in (item["deployment"] or {}).get("secret_environment_vars", ()):
+            wanted.add((account[name], "roles/secretmanager.secretAccessor", secret["value_from"]))
+    return wanted
+
+
+def asked_for_on(
+    kind: str, item: dict[str, Any], account: dict[str, str]
+) -> set[tuple[str, str, str]]:
+    """Return what one resource's links and policies ask for."""
+    name = f"{item['dataset']}.{item['name']}" if kind == "bigquery_tables" else item["name"]
+    wanted = {(account[p["name"]], p["role"], name) for p in item["iam_access_policy"]}
+    for (of, key), roles in LINK_ROLES.items():
+        mappings = item[key] if of == kind else None
+        for mapping in mappings if isinstance(mappings, list) else [mappings]:
+            if mapping:
+                who = account[mapping["name"]]
+                wanted |= {(who, role, name) for role in roles}
+                if kind == "subscriptions":
+                    wanted.add((who, "roles/pubsub.viewer", item["topic"]))
+    return wanted
+
+
+def granted(grant: Grant) -> tuple[str, str, str]:
+    """Return a grant in the same terms."""
+    email = grant.member.removeprefix("serviceAccount:")
+    return names.account_id(email, "some-project"), grant.role, grant.resource.name
+
+
+@PROPERTY
+@given(ARCHITECTURES)
+def test_grants_are_exactly_what_the_file_asks_for(arch: Architecture) -> None:
+    """Every grant has a link, dependency, secret, schedule or policy, and every one its grant."""
+    hydrated = hydrate(arch, base_dir=Path("/base"))
+    plan = plan_grants(hydrated, deployer="user:developer@local.test")
+    own = {
+        granted(grant)
+        for grant in plan.harness
+        if grant.member.startswith("serviceAccount:director-sa@")
+        and grant.resource.kind != "project"
+    }
+    assert {granted(grant) for grant in plan.application} | own == asked_for(hydrated)
+    assert all(grant.reason for grant in plan.all)
+    keys = [(grant.member, grant.role, grant.resource) for grant in plan.application]
+    assert len(keys) == len(set(keys))
+
+
+@PROPERTY
+@given(ARCHITECTURES)
+def test_grants_do_not_depend_on_the_order_of_dataflows(arch: Architecture) -> None:
+    """The plan is a function of what the file means (0.16)."""
+    hydrated = hydrate(arch, base_dir=Path("/base"))
+    flows = dict(reversed(hydrated.dataflows.items()))
+    turned = hydrated.model_copy(update={"dataflows": flows})
+    assert plan_grants(turned) == plan_grants(hydrated)
+
+
+@PROPERTY
+@given(ARCHITECTURES)
+def test_services_are_told_of_links_found_by_yaml_and_of_no_other(arch: Architecture) -> None:
+    """resources.yaml and the expected names say the same (0.7, 1.7)."""
+    hydrated = hydrate(arch, base_dir=Path("/base"))
+    for item in hydrated.all_services():
+        content = resources_for(hydrated, item.name)
+        expected = preflight_expectations(hydrated, item.name)
+        topics = content.get("topics", [])
+        assert isinstance(topics, list)
+        listed = sorted(topic["name"] for topic in topics if isinstance(topic, dict))
+        assert ",".join(map(str, listed)) == expected.get("EXPECTED_TOPIC_NAME", "")
+
+
+def loads_or_refuses(text: str) -> None:
+    """Load a text; findings, each with a message, are the only way to fail."""
+    try:
+        found = loads(text, PATH).warnings
+    except InvalidArchitecture as error:
+        found = error.findings
+    assert all(finding.message and finding.fix for finding in found)
+    assert all(str(finding).isprintable() for finding in found)
+
+
+@PROPERTY
+@given(st.text(max_size=200))
+def test_any_text_loads_or_is_refused(text: str) -> None:
+    """No text makes the loader raise anything else."""
+    loads_or_refuses(text)
+
+
+CHANGES = ["lose", "double", "swap", "indent", "outdent", "insert", "value"]
+YAML_LIKE = st.text(alphabet="ab:-[]{}&*!|>%@`'\"#,? \n\t~<=\\\0é\x85\u2028", max_size=80)
+
+
+@PROPERTY
+@given(YAML_LIKE)
+def test_any_text_of_yamls_own_characters_loads_or_is_refused(text: str) -> None:
+    """Neither does one made of indicators."""
+    loads_or_refuses(text)
+
+
+@PROPERTY
+@given(st.data())
+def test_any_change_of_the_sample_loads_or_is_refused(data: st.DataObject) -> None:
+    """Lines lost, doubled, moved or indented, and characters put in, are findings at worst."""
+    lines = SAMPLE.splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        other = data.draw(st.integers(0, len(lines) - 1))
+        change = data.draw(st.sampled_from(CHANGES))
+        match change:
+            case "lose":
+                del lines[at]
+            case "double":
+                lines.insert(other, lines[at])
+            case "swap":
+                lines[at], lines[other] = lines[other], lines[at]
+            case "indent":
+                lines[at] = "  " + lines[at]
+            case "outdent":
+                lines[at] = lines[at].removeprefix("  ")
+            case "insert":
+                column = data.draw(st.integers(0, len(lines[at])))
+                lines[at] = lines[at][:column] + data.draw(YAML_LIKE) + lines[at][column:]
+            case _:
+                lines[at] = lines[at].split(":")[0] + ": " + data.draw(YAML_LIKE)
+    loads_or_refuses("\n".join(lines))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    """Return the paths to everything in a plain value."""
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+@PROPERTY
+@given(documents(), VALUES, st.data())
+def test_any_value_anywhere_loads_or_is_refused(
+    document: dict[str, object], value: object, data: st.DataObject
+) -> None:
+    """A wrong shape in whatever place of a right file is a finding at worst."""
+    path = data.draw(st.sampled_from(places(document)[1:]))
+    container: object = document
+    for step in path[:-1]:
+        container = container[step]  # type: ignore[index]
+    container[path[-1]] = value  # type: ignore[index]
+    loads_or_refuses(yaml.safe_dump(document, allow_unicode=True))
