@@ -17,6 +17,7 @@ from rehearsal.cloud.pubsub.backlog import Backlog
 from rehearsal.cloud.pubsub.filters import compile_filter
 from rehearsal.cloud.pubsub.message_log import MessageLog
 from rehearsal.cloud.pubsub.messages import Draft, Message, MessageIds
+from rehearsal.cloud.pubsub.push import Pushers
 from rehearsal.cloud.pubsub.subscriptions import Subscriptions, policy_of, time_to_live_s
 from rehearsal.cloud.pubsub.topics import DELETED_TOPIC, Topics
 from rehearsal.cloud.store import Store
@@ -35,18 +36,28 @@ class AccessControl(Protocol):
     def allows(self, principal: str, permission: str, resource: str) -> bool:
         """Return whether the principal has the permission."""
 
+    def forget(self, resource: str) -> None:
+        """Drop the policy of a deleted resource."""
+
 
 class Broker:
     """All Pub/Sub state of one local cloud."""
 
     def __init__(
-        self, store: Store, log: MessageLog, iam: AccessControl, *, project_number: str
+        self,
+        store: Store,
+        log: MessageLog,
+        iam: AccessControl,
+        pushers: Pushers,
+        *,
+        project_number: str,
     ) -> None:
         self.topics = Topics(store)
         self.subscriptions = Subscriptions(store)
         self.iam = iam
         self._service_agent = dead_letters.service_agent(project_number)
         self._log = log
+        self._pushers = pushers
         self._ids = MessageIds()
         self._backlogs: dict[str, Backlog] = {}
         self._subscribers: dict[str, set[str]] = {}
@@ -62,6 +73,7 @@ class Broker:
         """Let every subscriber go; what is owed stays on disk."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        await self._pushers.stop()
         for backlog in self._backlogs.values():
             backlog.close(is_deleted=False)
         self._backlogs.clear()
@@ -73,6 +85,7 @@ class Broker:
         self.topics.delete(name)
         self.subscriptions.detach_all(name)
         self._subscribers.pop(name, None)
+        self.iam.forget(name)
 
     def create_subscription(self, name: str, body: JsonObject, principal: str) -> JsonObject:
         """Create a subscription and begin to collect messages for it.
@@ -100,7 +113,9 @@ class Broker:
         """
         self._check_referenced({field: body.get(field) for field in mask}, principal)
         subscription = self.subscriptions.patch(name, body, mask)
-        self.backlog(name).policy = policy_of(subscription)
+        backlog = self.backlog(name)
+        backlog.policy = policy_of(subscription)
+        self._pushers.follow(subscription, backlog)
         return subscription
 
     def delete_subscription(self, name: str) -> None:
@@ -108,7 +123,9 @@ class Broker:
         topic = self.subscriptions.get(name)["topic"]
         self.subscriptions.delete(name)
         self._subscribers.get(topic, set()).discard(name)
+        self._pushers.forget(name)
         self._backlogs.pop(name).close(is_deleted=True)
+        self.iam.forget(name)
 
     def subscriptions_of(self, topic: str) -> list[str]:
         """Return the names of a topic's subscriptions.
@@ -194,6 +211,7 @@ class Broker:
             self._log,
             lambda message, attempts: self._dead_letter(name, message, attempts),
         )
+        self._pushers.follow(subscription, self._backlogs[name])
         if subscription["topic"] != DELETED_TOPIC:
             self._subscribers.setdefault(subscription["topic"], set()).add(name)
 

@@ -20,8 +20,8 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     """Return the handlers of every modelled Pub/Sub method."""
     broker = broker_of(cloud)
     return {
-        **_topic_handlers(cloud, broker),
-        **_subscription_handlers(cloud, broker),
+        **_topic_handlers(broker),
+        **_subscription_handlers(broker),
         **_delivery_handlers(broker),
         **policy_handlers(cloud, TOPICS, broker.topics.get),
         **policy_handlers(cloud, SUBSCRIPTIONS, broker.subscriptions.get),
@@ -33,7 +33,7 @@ def background(cloud: LocalCloud) -> Sequence[Background]:
     return [broker_of(cloud), DeployerPort(cloud)]
 
 
-def _topic_handlers(cloud: LocalCloud, broker: Broker) -> dict[str, Handler]:
+def _topic_handlers(broker: Broker) -> dict[str, Handler]:
     async def create(call: Call) -> JsonObject:
         return broker.topics.create(call.params["name"], call.body)
 
@@ -50,7 +50,6 @@ def _topic_handlers(cloud: LocalCloud, broker: Broker) -> dict[str, Handler]:
 
     async def delete(call: Call) -> JsonObject:
         broker.delete_topic(call.params["topic"])
-        cloud.iam.forget(call.params["topic"])
         return {}
 
     async def subscriptions(call: Call) -> JsonObject:
@@ -67,7 +66,7 @@ def _topic_handlers(cloud: LocalCloud, broker: Broker) -> dict[str, Handler]:
     }
 
 
-def _subscription_handlers(cloud: LocalCloud, broker: Broker) -> dict[str, Handler]:
+def _subscription_handlers(broker: Broker) -> dict[str, Handler]:
     async def create(call: Call) -> JsonObject:
         return broker.create_subscription(call.params["name"], call.body, call.principal)
 
@@ -85,7 +84,6 @@ def _subscription_handlers(cloud: LocalCloud, broker: Broker) -> dict[str, Handl
 
     async def delete(call: Call) -> JsonObject:
         broker.delete_subscription(call.params["subscription"])
-        cloud.iam.forget(call.params["subscription"])
         return {}
 
     async def modify_push_config(call: Call) -> JsonObject:

@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.message_log import MessageLog
+from rehearsal.cloud.pubsub.push import Pushers
 
 _BROKERS: WeakKeyDictionary[LocalCloud, Broker] = WeakKeyDictionary()
 
@@ -14,6 +15,7 @@ def broker_of(cloud: LocalCloud) -> Broker:
     broker = _BROKERS.get(cloud)
     if broker is None:
         log = MessageLog(cloud.data_dir / "messages.sqlite")
-        broker = Broker(cloud.store, log, cloud.iam, project_number=cloud.project_number)
+        pushers = Pushers(cloud.tokens.identity_token)
+        broker = Broker(cloud.store, log, cloud.iam, pushers, project_number=cloud.project_number)
         _BROKERS[cloud] = broker
     return broker

@@ -48,6 +48,8 @@ _MAX_ACK_DEADLINE_S = 600
 _MIN_ATTEMPTS = 5
 _MAX_ATTEMPTS = 100
 _MAX_BACKOFF_S = 600
+# Pushing slows down by itself, so that a broken endpoint is not hammered.
+_PUSH_BACKOFF = {"minimumBackoff": "0.1s", "maximumBackoff": "60s"}
 _PUSH_ENDPOINT = re.compile(r"https?://[^\s/]+(/\S*)?")
 
 
@@ -127,6 +129,8 @@ class Subscriptions:
 def policy_of(subscription: JsonObject) -> DeliveryPolicy:
     """Return what a subscription's settings mean for delivery."""
     retry = subscription.get("retryPolicy")
+    if retry is None and subscription["pushConfig"].get("pushEndpoint"):
+        retry = _PUSH_BACKOFF
     dead_letter = subscription.get("deadLetterPolicy")
     return DeliveryPolicy(
         ack_deadline_s=float(subscription["ackDeadlineSeconds"]),

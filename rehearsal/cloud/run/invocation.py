@@ -32,10 +32,15 @@ def refused_with(
         claims = cloud.tokens.verify_identity_token(token.strip())
     except ApiError:
         return 401
-    if str(claims["aud"]).rstrip("/") not in {audience.rstrip("/") for audience in audiences}:
+    if not any(_is_meant_for(str(claims["aud"]), audience) for audience in audiences):
         return 401
     principal = principal_of(str(claims["email"]))
     return None if cloud.iam.allows(principal, _PERMISSION, service) else 403
+
+
+def _is_meant_for(claimed: str, audience: str) -> bool:
+    """Return whether a token is for a service; Pub/Sub names the whole push endpoint."""
+    return claimed == audience or claimed.startswith(f"{audience}/")
 
 
 def principal_of(email: str) -> str:

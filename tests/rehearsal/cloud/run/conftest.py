@@ -9,12 +9,16 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from rehearsal.cloud.info import CloudInfo
+from rehearsal.cloud.tokens import Tokens
 
 LOCATION = "/run/v2/projects/local-proj/locations/europe-west1"
 # Answers what it sees; `/crash` ends it, `/slow` takes its time, `/echo` returns the body.
@@ -214,3 +218,39 @@ def is_alive() -> Callable[[str], bool]:
         return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
     return alive
+
+
+@pytest.fixture
+def watch(wait_until: Any, is_alive: Any) -> tuple[Any, Any]:
+    """Both of the above."""
+    return wait_until, is_alive
+
+
+class ControlledCloud:
+    """A cloud in a process of its own, for `CloudRun`."""
+
+    def __init__(self, info: CloudInfo, client: httpx.Client) -> None:
+        self.cloud = self
+        self.port = info.port
+        self.tokens = Tokens(info.data_dir / "keys")
+        self.deployer = client
+
+
+@pytest.fixture
+def running_cloud_of() -> Iterator[Callable[[CloudInfo], ControlledCloud]]:
+    """Reach a cloud that runs in a process of its own, with the usual APIs enabled."""
+    with ExitStack() as clients:
+
+        def reach(info: CloudInfo) -> ControlledCloud:
+            headers = {"Authorization": f"Bearer {info.deployer_token}"}
+            base_url = f"http://127.0.0.1:{info.port}"
+            client = clients.enter_context(
+                httpx.Client(base_url=base_url, headers=headers, trust_env=False)
+            )
+            project = "/serviceusage/v1/projects/local-proj/services"
+            for api in ("run", "artifactregistry", "pubsub"):
+                answer = client.post(f"{project}/{api}.googleapis.com:enable")
+                assert answer.status_code == 200, answer.text
+            return ControlledCloud(info, client)
+
+        yield reach

@@ -1,0 +1,108 @@
+"""Processes live as long as their cloud, and services longer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rehearsal.cloud import control
+
+Expect = Callable[..., Any]
+
+
+def test_services_run_again_after_a_restart_on_the_same_urls(
+    start_cloud: Callable[..., Any], run_on: Any, echo_source: str, is_alive: Any
+) -> None:
+    """Stopping the cloud ends every process; starting it brings the same revisions back."""
+    with start_cloud() as cloud:
+        cloud.enable("run", "artifactregistry", "pubsub")
+        run = run_on(cloud)
+        image = run.push({"main.py": echo_source})
+        uri = run.create("worker", run.template(image))["response"]["uri"]
+        before = run.environment(uri)
+    assert not is_alive(before["PID"])
+    with start_cloud() as cloud:
+        run = run_on(cloud)
+        after = run.environment(uri)
+        assert after["K_REVISION"] == before["K_REVISION"]
+        assert after["PID"] != before["PID"]
+    assert not is_alive(after["PID"])
+
+
+def test_a_killed_cloud_leaves_no_process(
+    tmp_path: Path,
+    run_on: Any,
+    running_cloud_of: Callable[[control.CloudInfo], Any],
+    echo_source: str,
+    watch: tuple[Callable[..., None], Callable[[str], bool]],
+) -> None:
+    """Even after `kill -9` of the cloud its services' processes and their children end."""
+    wait_until, is_alive = watch
+    data_dir = tmp_path / "cloud"
+    info = control.start(data_dir, project_id="local-proj", propagation="none")
+    try:
+        run = run_on(running_cloud_of(info))
+        child = "import subprocess, sys\nprint('child', subprocess.Popen(['sleep', '60']).pid)\n"
+        image = run.push({"main.py": child + echo_source})
+        uri = run.create("worker", run.template(image))["response"]["uri"]
+        pid = run.environment(uri)["PID"]
+        log = run.client.get("/_local/logs/worker").text
+        child_pid = log.partition("child ")[2].split()[0]
+        assert is_alive(pid)
+        assert is_alive(child_pid)
+        os.kill(info.pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid) and not is_alive(child_pid))
+        again = control.start(data_dir, project_id="local-proj", propagation="none")
+        assert again.port == info.port
+        assert run.environment(uri)["PID"] != pid
+    finally:
+        control.stop(data_dir)
+
+
+def test_several_services_start_beside_each_other(run: Any) -> None:
+    """Services do not wait for one another."""
+    slow = run.push({"main.py": "import time\ntime.sleep(1)\n" + SERVER})
+    began_at = time.monotonic()
+    with ThreadPoolExecutor() as threads:
+        bodies = [run.template(slow)] * 4
+        done = list(threads.map(run.create, ("one", "two", "three", "four"), bodies))
+    assert all("response" in operation for operation in done)
+    assert time.monotonic() - began_at < 3.5
+
+
+def test_readiness_is_noticed_at_once(run: Any, echo: str) -> None:
+    """Creating takes hardly longer than the process needs to listen."""
+    run.create("warm", run.template(echo))
+    began_at = time.monotonic()
+    run.create("worker", run.template(echo))
+    assert time.monotonic() - began_at < 2
+
+
+def test_what_runs_and_its_logs_are_told(run: Any, echo: str, expect: Expect) -> None:
+    """`/_local/services` names URL and process, `/_local/logs` the end of the output."""
+    service = run.create("worker", run.template(echo))["response"]
+    (told,) = expect(run.client.get("/_local/services"))["services"]
+    assert told["uri"] == service["uri"]
+    assert str(told["pid"]) == run.environment(service["uri"])["PID"]
+    revision = service["latestReadyRevision"].rsplit("/", 1)[-1]
+    assert f"hello from {revision}" in run.client.get("/_local/logs/worker").text
+    expect(run.client.get("/_local/logs/none"), 404)
+
+
+def test_an_http_probe_is_asked(run: Any, echo: str) -> None:
+    """A service with an HTTP probe is ready once that path answers."""
+    probe = {"httpGet": {"path": "/health/ready"}, "periodSeconds": 5, "failureThreshold": 2}
+    assert "response" in run.create("worker", run.template(echo, startupProbe=probe))
+
+
+SERVER = """
+import http.server, os
+http.server.ThreadingHTTPServer(
+    ("127.0.0.1", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler
+).serve_forever()
+"""
