@@ -8,7 +8,8 @@ from typing import Final
 
 from rehearsal.engine.provider import UNKNOWN, Properties, Value
 from rehearsal.providers.gcp.labels import LABELS
-from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject
 from rehearsal.providers.properties import text as known_text

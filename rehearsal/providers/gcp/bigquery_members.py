@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rehearsal.providers.gcp.iam_members import MEMBER_FIELDS, IamMember, target_field
+from rehearsal.providers.gcp.iam_member import MEMBER_FIELDS, IamMember, target_field
 from rehearsal.providers.gcp.policies import Grant, Policy, PolicyStore
 from rehearsal.providers.gcp.policy_stores import MethodPolicyStore
 from rehearsal.providers.gcp.resource import PROJECT, Cloud

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from rehearsal.providers.gcp.artifact_registry import Repository
-from rehearsal.providers.gcp.bigquery import Dataset, Table
+from rehearsal.providers.gcp.bigquery_datasets import Dataset
 from rehearsal.providers.gcp.bigquery_members import DatasetMember, TableMember
+from rehearsal.providers.gcp.bigquery_tables import Table
 from rehearsal.providers.gcp.cloud_run import Service
 from rehearsal.providers.gcp.firestore import Database
 from rehearsal.providers.gcp.iam_members import (

@@ -17,7 +17,8 @@ from rehearsal.engine.provider import (
     Value,
 )
 from rehearsal.providers.comparing import Comparison
-from rehearsal.providers.gcp.resource import Cloud, RestResource
+from rehearsal.providers.gcp.resource import Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.run_fields import CONDITION_FIELDS, FIELDS
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject, items, json_object, mapping, optional_text

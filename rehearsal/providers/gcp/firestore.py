@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from rehearsal.engine.provider import Properties, Value
-from rehearsal.providers.gcp.resource import PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject
 from rehearsal.providers.properties import text as known_text

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from rehearsal.engine.provider import CreateResult, Properties, ProviderError, Value
-from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import Json, JsonObject, items
 from rehearsal.providers.properties import text as known_text

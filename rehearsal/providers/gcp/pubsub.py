@@ -8,12 +8,8 @@ from typing import Final
 
 from rehearsal.engine.provider import CheckFailure, Properties, Value
 from rehearsal.providers.gcp.labels import LABELS
-from rehearsal.providers.gcp.resource import (
-    DELETION_POLICY,
-    PROJECT,
-    Cloud,
-    RestResource,
-)
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api, Settings
 from rehearsal.providers.properties import JsonObject, mapping
 from rehearsal.providers.rest import Call

@@ -8,7 +8,8 @@ from typing import Final
 
 from rehearsal.engine.provider import CheckFailure, Properties, Value
 from rehearsal.providers.gcp.pubsub import same_duration
-from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject
 from rehearsal.providers.rest import Call
@@ -48,7 +49,7 @@ class Job(RestResource):
         text("schedule"),
         text("timeZone").defaulting("Etc/UTC"),
         text("description"),
-        text("attemptDeadline").defaulting("180s").same(same_duration),
+        text("attemptDeadline").computed().same(same_duration),
         flag("paused", "").computed(),
         block(
             "retryConfig",

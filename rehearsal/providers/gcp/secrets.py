@@ -19,7 +19,7 @@ from rehearsal.engine.provider import (
     ReadResult,
     Value,
 )
-from rehearsal.providers.gcp.iam_members import (
+from rehearsal.providers.gcp.iam_member import (
     MEMBER_FIELDS,
     IamMember,
     last_segment_same,
@@ -28,13 +28,8 @@ from rehearsal.providers.gcp.iam_members import (
 from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.policies import PolicyStore
 from rehearsal.providers.gcp.policy_stores import MethodPolicyStore
-from rehearsal.providers.gcp.resource import (
-    DELETION_POLICY,
-    PROJECT,
-    Cloud,
-    ResourceType,
-    RestResource,
-)
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, ResourceType
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject, json_object, mapping, optional_text, plain
 from rehearsal.providers.properties import text as known_text

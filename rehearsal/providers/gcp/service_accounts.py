@@ -14,7 +14,8 @@ from rehearsal.engine.provider import (
     Unknown,
     Value,
 )
-from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject, optional_text
 from rehearsal.providers.properties import text as known_text

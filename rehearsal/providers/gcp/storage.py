@@ -9,11 +9,12 @@ from typing import Final
 from urllib.parse import quote
 
 from rehearsal.engine.provider import UNKNOWN, Properties, ProviderError, Unknown, Value
-from rehearsal.providers.gcp.iam_members import MEMBER_FIELDS, IamMember, target_field
+from rehearsal.providers.gcp.iam_member import MEMBER_FIELDS, IamMember, target_field
 from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.policies import Policy, PolicyStore, policy_from_json
 from rehearsal.providers.gcp.policy_stores import policy_to_json
-from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import (
     JsonObject,

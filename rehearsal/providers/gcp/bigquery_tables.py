@@ -1,4 +1,4 @@
-"""BigQuery datasets and tables. Their API replaces the whole document on a change."""
+"""BigQuery tables and views. Their API replaces the whole document on a change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 
 from rehearsal.engine.provider import Properties, ProviderError, Value
 from rehearsal.providers.gcp.labels import LABELS
-from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud, RestResource
+from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
+from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api, Settings
 from rehearsal.providers.properties import (
     Json,
@@ -22,7 +23,6 @@ from rehearsal.providers.properties import text as known_text
 from rehearsal.providers.rest import Call
 from rehearsal.providers.schema import (
     block,
-    blocks,
     flag,
     number,
     text,
@@ -30,109 +30,13 @@ from rehearsal.providers.schema import (
     texts,
 )
 
-_DATASET_ID: Final = re.compile(r"^[A-Za-z0-9_]{1,1024}$")
 _TABLE_ID: Final = re.compile(r"^[\w\- ]{1,1024}$")
-_ACCESS_VERSION: Final = {"accessPolicyVersion": "3"}
-_HOUR_MS: Final = 3_600_000
-
-
-def _dataset_id_problem(value: Value) -> str | None:
-    if isinstance(value, str) and _DATASET_ID.match(value):
-        return None
-    return f"is {value!r}; a dataset id has at most 1024 letters, digits and '_'"
 
 
 def _table_id_problem(value: Value) -> str | None:
     if isinstance(value, str) and _TABLE_ID.match(value):
         return None
     return f"is {value!r}; a table id has at most 1024 letters, digits, '_', '-' and spaces"
-
-
-def _expiration_problem(value: Value) -> str | None:
-    if isinstance(value, int | float) and value >= _HOUR_MS:
-        return None
-    return f"is {value!r}; it must be at least {_HOUR_MS} (an hour)"
-
-
-def _same_case(old: Value, new: Value) -> bool:
-    return isinstance(old, str) and isinstance(new, str) and old.upper() == new.upper()
-
-
-_ACCESSES: Final = blocks(
-    "accesses",
-    text("role"),
-    text("userByEmail"),
-    text("groupByEmail"),
-    text("domain"),
-    text("specialGroup"),
-    text("iamMember"),
-    block("view", text("projectId"), text("datasetId"), text("tableId")),
-    api="access",
-).computed()
-
-
-class Dataset(RestResource):
-    """A dataset."""
-
-    token = "gcp:bigquery/dataset:Dataset"  # noqa: S105 - a resource type, no secret.
-    label = "Dataset"
-    api = Api.BIGQUERY
-    id_template = "projects/{project}/datasets/{datasetId}"
-    fields = (
-        text("datasetId", "").required().force_new().checked(_dataset_id_problem),
-        PROJECT,
-        DELETION_POLICY,
-        flag("deleteContentsOnDestroy", "").defaulting(value=False),
-        LABELS,
-        text("location").defaulting("US").force_new().same(_same_case),
-        text("description"),
-        text("friendlyName"),
-        number("defaultTableExpirationMs").checked(_expiration_problem),
-        number("defaultPartitionExpirationMs"),
-        text("defaultCollation").computed(),
-        text("maxTimeTravelHours").computed(),
-        text("storageBillingModel").computed(),
-        flag("isCaseInsensitive").computed(),
-        _ACCESSES,
-        block("defaultEncryptionConfiguration", text("kmsKeyName").required()),
-        text_map("resourceTags"),
-        block("externalDatasetReference", api=""),
-        block("externalCatalogDatasetOptions", api=""),
-        number("creationTime").output(),
-        number("lastModifiedTime").volatile(),
-        text("etag").volatile(),
-        text("selfLink").output(),
-    )
-
-    def read_query(self) -> Mapping[str, str]:
-        """Ask for access entries with their conditions."""
-        return _ACCESS_VERSION
-
-    def body(self, values: Properties, state: Mapping[str, Value] | None) -> JsonObject:
-        """Return the whole dataset; access that the program does not give is left alone."""
-        reference: JsonObject = {"datasetId": known_text(values, "datasetId")}
-        return {"datasetReference": reference, **super().body(values, state)}
-
-    def creation(
-        self, cloud: Cloud, resource_id: str, values: Properties, body: JsonObject
-    ) -> Call:
-        """Return the call that makes the dataset."""
-        del values
-        parent = resource_id.rpartition("/")[0]
-        return Call("POST", self.base_url(cloud) + parent, _ACCESS_VERSION, body)
-
-    def change(
-        self, cloud: Cloud, resource_id: str, body: JsonObject, mask: tuple[str, ...]
-    ) -> Call:
-        """Return the call that replaces the dataset."""
-        del mask
-        return Call("PUT", self.url(cloud, resource_id), _ACCESS_VERSION, body)
-
-    def deletion(self, cloud: Cloud, resource_id: str, outputs: Properties) -> Call:
-        """Return the call that deletes the dataset, with its tables where that was asked for."""
-        with_contents = outputs.get("deleteContentsOnDestroy") is True
-        query = {"deleteContents": str(with_contents).lower()}
-        return Call("DELETE", self.url(cloud, resource_id), query)
 
 
 def _parsed(schema: Value) -> Json:
