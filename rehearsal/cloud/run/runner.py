@@ -22,12 +22,13 @@ from rehearsal.cloud.run.environment import (
     environment_of,
     resolved_variables,
 )
-from rehearsal.cloud.run.images import ImageFiles
+from rehearsal.cloud.run.images import ImageFiles, Program
 from rehearsal.cloud.run.probes import StartupProbe
-from rehearsal.cloud.run.processes import ServiceProcess, free_port
+from rehearsal.cloud.run.processes import ServiceProcess, free_port, is_taken
 from rehearsal.cloud.run.templates import container_of
 from rehearsal.cloud.run.watchdog import Watchdog
 
+_PORT_ATTEMPTS = 3
 _FIRST_BACKOFF_S = 0.1
 _MAX_BACKOFF_S = 10.0
 # A process that lived this long crashes for a new reason.
@@ -140,11 +141,31 @@ class RevisionRunner:
         shop, revision = self._workshop, self.names.revision
         program = await shop.images.program(container_of(self.template), revision)
         variables = await resolved_variables(shop.cloud, self.template, revision)
-        log = shop.log_of(self.names.service, revision)
+        for _ in range(_PORT_ATTEMPTS):
+            port = free_port()
+            process = await self._spawn(program, variables, port)
+            self._process = process
+            if await StartupProbe.of(self.template).wait(port, process.has_ended):
+                self._ready.set()
+                return process
+            await process.stop()
+            self._process = None
+            if not is_taken(port):
+                break
+            # A stranger took the port between our choice and the process's own attempt.
+        raise _did_not_listen(revision, self._log)
+
+    @property
+    def _log(self) -> Path:
+        return self._workshop.log_of(self.names.service, self.names.revision)
+
+    async def _spawn(
+        self, program: Program, variables: dict[str, str], port: int
+    ) -> ServiceProcess:
+        shop = self._workshop
         home = shop.folder / "homes" / self.names.service
-        for folder in (log.parent, home):
+        for folder in (self._log.parent, home):
             folder.mkdir(parents=True, exist_ok=True)
-        port = free_port()
         assert self._pubsub is not None
         environment = environment_of(
             shop.cloud,
@@ -156,20 +177,17 @@ class RevisionRunner:
             home=home,
         )
         try:
-            process = await ServiceProcess.start(
-                program, port=port, environment=environment, log=log, watchdog=shop.watchdog
+            return await ServiceProcess.start(
+                program,
+                port=port,
+                environment=environment,
+                log=self._log,
+                watchdog=shop.watchdog,
             )
         except OSError as error:
             raise failed_precondition(
-                f"{_not_listening(revision)} Starting it failed: {error}"
+                f"{_not_listening(self.names.revision)} Starting it failed: {error}"
             ) from error
-        self._process = process
-        if not await StartupProbe.of(self.template).wait(port, process.has_ended):
-            await process.stop()
-            self._process = None
-            raise _did_not_listen(revision, log)
-        self._ready.set()
-        return process
 
     async def _keep_running(self, process: ServiceProcess) -> None:
         backoff_s = _FIRST_BACKOFF_S

@@ -72,8 +72,10 @@ class Services:
         return self._store.get(SERVICES, name)
 
     def all(self, parent: str = "") -> Sequence[JsonObject]:
-        """Return the services of a location, or of every one."""
+        """Return the services of a location (`…/locations/-`: of every one), or all there are."""
         prefix = f"{parent}/services/" if parent else ""
+        if parent.endswith("/-"):
+            prefix = parent.removesuffix("-")
         return [body for _, body in self._store.items(SERVICES, prefix)]
 
     def save(self, service: JsonObject) -> JsonObject:

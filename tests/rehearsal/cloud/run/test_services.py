@@ -110,8 +110,10 @@ def test_an_existing_name_is_a_conflict(run: Any, echo: str, expect: Expect) -> 
     params = {"serviceId": "worker"}
     body = run.template(echo, env=[{"name": "X", "value": "2"}])
     expect(run.client.post(f"{LOCATION}/services", params=params, json=body), 409)
-    services = expect(run.client.get(f"{LOCATION}/services"))["services"]
-    assert [service["name"] for service in services] == [NAME]
+    everywhere = LOCATION.replace("europe-west1", "-")
+    for parent in (LOCATION, everywhere):
+        services = expect(run.client.get(f"{parent}/services"))["services"]
+        assert [service["name"] for service in services] == [NAME]
 
 
 def test_a_failed_create_keeps_the_service(run: Any) -> None:
