@@ -7,6 +7,7 @@ a token has that service's identity.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Answers a request that is no plain JSON call, for a principal.
 RawHandler: TypeAlias = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Front:
@@ -64,6 +67,10 @@ class Front:
             answer = await self._cloud.pipeline.answer(call)
         except ApiError as error:
             return web.json_response(error.to_json(), status=error.code)
+        except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
+            _LOG.exception("Answering %s %s failed", request.method, raw_path)
+            internal = ApiError(500, "INTERNAL", f"Internal error of the local cloud: {error!r}")
+            return web.json_response(internal.to_json(), status=internal.code)
         # An empty 200 breaks the provider: no body, no 200.
         return web.Response(status=204) if answer is None else web.json_response(answer)
 

@@ -8,7 +8,6 @@ requests, `background(cloud)`.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -55,8 +54,6 @@ def service_routes() -> list[ServiceRoutes]:
     return [
         cast("ServiceRoutes", importlib.import_module(f"rehearsal.cloud.{name}.routes"))
         for name in SERVICES
-        if importlib.util.find_spec(f"rehearsal.cloud.{name}")
-        and importlib.util.find_spec(f"rehearsal.cloud.{name}.routes")
     ]
 
 

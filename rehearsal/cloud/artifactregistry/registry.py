@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -29,6 +30,7 @@ _PATH: Final = re.compile(
     r"/(?P<kind>blobs/uploads|blobs|manifests|tags)/(?P<rest>[^/]*)"
 )
 _NAME_PARTS: Final = 3
+_ACTIONS: Final[Mapping[str, str]] = {"GET": "download", "HEAD": "download", "DELETE": "delete"}
 _CONTENT_RANGE: Final = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?")
 _VERSION: Final = {"Docker-Distribution-API-Version": "registry/2.0"}
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -89,7 +91,7 @@ class Registry:
         match = _PATH.fullmatch(request.path)
         if match is None or match["name"].count("/") < _NAME_PARTS - 1:
             raise RegistryError(404, "NAME_INVALID", f"No such route: {request.path}")
-        self._check_permission(match["name"], principal, reads=request.method in ("GET", "HEAD"))
+        self._check_permission(match["name"], principal, _ACTIONS.get(request.method, "upload"))
         name, rest = match["name"], match["rest"]
         if match["kind"] == "blobs/uploads":
             return await self._upload(request, name, rest)
@@ -101,10 +103,9 @@ class Registry:
             return self._blob(request, rest)
         return web.json_response({"name": name, "tags": self._images.tags(name)})
 
-    def _check_permission(self, name: str, principal: str, *, reads: bool) -> None:
+    def _check_permission(self, name: str, principal: str, action: str) -> None:
         project, repository_id, _ = name.split("/", 2)
-        permission = "downloadArtifacts" if reads else "uploadArtifacts"
-        permission = f"artifactregistry.repositories.{permission}"
+        permission = f"artifactregistry.repositories.{action}Artifacts"
         if not self._cloud.apis.is_enabled(SERVICE):
             raise RegistryError(403, "DENIED", f"{SERVICE} is not enabled in project {project}.")
         repository = None

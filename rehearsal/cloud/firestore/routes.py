@@ -60,7 +60,7 @@ class _Databases:
         }
 
     async def _create(self, call: Call) -> JsonObject:
-        database_id = call.query["databaseId"]
+        database_id = call.query.get("databaseId", "")
         if not _DATABASE_ID.fullmatch(database_id):
             raise invalid_argument(f"Invalid database_id: {database_id}")
         if not call.body.get("locationId") or not call.body.get("type"):

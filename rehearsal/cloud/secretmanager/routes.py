@@ -41,7 +41,7 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     secrets = cloud.part(Secrets)
 
     async def create(call: Call) -> JsonObject:
-        secret_id = call.query["secretId"]
+        secret_id = call.query.get("secretId", "")
         if not _SECRET_ID.fullmatch(secret_id):
             raise invalid_argument(f"The provided Secret ID [{secret_id}] does not match.")
         return secrets.create(f"{call.params['parent']}/secrets/{secret_id}", call.body)

@@ -86,7 +86,7 @@ def _policy_handlers(cloud: LocalCloud, buckets: Buckets) -> dict[str, Handler]:
         return answer(resource, cloud.iam.set_policy(resource, call.body))
 
     async def test_permissions(call: Call) -> JsonObject:
-        asked = call.query["permissions"].split(",")
+        asked = [name for name in call.query.get("permissions", "").split(",") if name]
         permitted = cloud.iam.permitted(call.principal, asked, resource_of(call))
         answer = {"kind": "storage#testIamPermissionsResponse"}
         return answer | ({"permissions": permitted} if permitted else {})

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from rehearsal.cloud.iam.propagation import Propagation
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.server import Server
@@ -34,6 +35,7 @@ class Clock:
         self.ahead_s = 0.0
 
     def __call__(self) -> float:
+        """Seconds since the epoch."""
         return time.time() + self.ahead_s
 
 
@@ -137,13 +139,13 @@ def local_cloud(tmp_path: Path) -> Iterator[RunningCloud]:
 
 
 @pytest.fixture
-def start_cloud(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Serve clouds of a data folder: `with start_cloud() as cloud`."""
+def start_cloud(tmp_path: Path) -> Callable[..., Any]:
+    """Serve clouds of one data folder, one after another; each is a context manager."""
 
     def start(propagation: Propagation = Propagation.NONE, clock: Clock | None = None) -> Any:
         return running(tmp_path / "cloud", propagation, clock)
 
-    yield start
+    return start
 
 
 @pytest.fixture(name="expect")

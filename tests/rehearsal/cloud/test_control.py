@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from rehearsal.cloud import control
 from rehearsal.cloud.info import CloudInfo
 

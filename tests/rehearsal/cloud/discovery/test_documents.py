@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from rehearsal.cloud.discovery.checking import checked_body, checked_query
 from rehearsal.cloud.discovery.documents import DOCUMENTS, FOLDER, Method, Routes
 from rehearsal.cloud.errors import ApiError
@@ -114,9 +115,9 @@ def test_older_names_and_forms_are_understood() -> None:
     run = _method("POST", "/run/v2/projects/p/locations/l/services")
     body = {"template": {"max_instance_request_concurrency": 3, "scaling": None}, "uid": "mine"}
     assert checked_body(run, body) == {"template": {"maxInstanceRequestConcurrency": 3}}
-    with pytest.raises(ApiError, match="Invalid value at 'template.timeout'"):
+    with pytest.raises(ApiError, match=r"Invalid value at 'template\.timeout'"):
         checked_body(run, {"template": {"timeout": True}})
-    with pytest.raises(ApiError, match="Invalid value at 'template.containers'"):
+    with pytest.raises(ApiError, match=r"Invalid value at 'template\.containers'"):
         checked_body(run, {"template": {"containers": {}}})
     with pytest.raises(ApiError, match="Invalid value at 'ingress'"):
         checked_body(run, {"ingress": "INGRESS_TRAFFIC_SOME"})

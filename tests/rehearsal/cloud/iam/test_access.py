@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from rehearsal.cloud.iam.propagation import Delays, Propagation
 
 PROJECT = "/resourcemanager/v1/projects/local-proj"
@@ -161,7 +162,7 @@ def test_everybody_and_every_known_principal(local_cloud: Any, expect: Any) -> N
 
 
 def test_permissions_are_tested_for_the_caller(seeded: Any, expect: Any) -> None:
-    """testIamPermissions answers by what works now, for whoever asks."""
+    """TestIamPermissions answers by what works now, for whoever asks."""
     asked = {"permissions": ["resourcemanager.projects.get", "iam.serviceAccounts.getAccessToken"]}
     url = f"{PROJECT}:testIamPermissions"
     # As in Google, an owner cannot impersonate.
