@@ -23,6 +23,15 @@ RESOURCES_VARIABLE = "RESOURCES_FILE"
 # A pre-flight test looks at names in one file; longer than this, it hangs.
 TIMEOUT_S = 60.0
 SHOWN_LINES = 12
+# Plugins that are installed here for our own tests; loading them would take longer than the test.
+UNUSED_PLUGINS = (
+    "cacheprovider",
+    "xdist",
+    "xdist.looponfail",
+    "hypothesispytest",
+    "timeout",
+    "anyio",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +128,7 @@ def _command(folder: Path) -> list[str] | None:
             "-m",
             "pytest",
             "-q",
-            "-p",
-            "no:cacheprovider",
+            *(f"-pno:{plugin}" for plugin in UNUSED_PLUGINS),
             "--rootdir=.",
             "--confcutdir=.",
             "-c",

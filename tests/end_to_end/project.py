@@ -1,0 +1,82 @@
+"""A project folder of its own with the sample system, and the commands run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+COMMAND_TIMEOUT_S = 150
+
+
+class Rehearsal:
+    """One project folder with the sample system, and the commands run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copy(ROOT / "Pulumi.yaml", folder)
+        ignored = shutil.ignore_patterns("__pycache__")
+        # Copies: whoever edits the program during a test would change the director's digest.
+        for program in ("architecture", "components", "stacks"):
+            shutil.copytree(ROOT / program, folder / program, ignore=ignored)
+        shutil.copytree(ROOT / "testdata", folder / "testdata", ignore=ignored)
+        self.architecture = folder / "testdata" / "architectures" / "tracer.yaml"
+        self.services = folder / "testdata" / "services"
+
+    def run(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
+        """Run `conductor WORDS --env ENV` to its end."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration.cli.main", *words, "--env", env],
+            env={**inherited, "CONDUCTOR_PROJECT_DIR": str(self.folder), "NO_COLOR": "1"},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+
+    def up(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
+        """Run `conductor up` on the sample."""
+        return self.run("up", str(self.architecture), *words, env=env)
+
+    def prove(self) -> subprocess.CompletedProcess[str]:
+        """Run the demo's proof."""
+        return subprocess.run(
+            [sys.executable, str(self.folder / "testdata" / "prove_tracer.py"), "--env", "local"],
+            env={**os.environ, "CONDUCTOR_PROJECT_DIR": str(self.folder)},
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Read `conductor status --json`."""
+        done = self.run("status", "--json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def run_record(self) -> dict[str, Any]:
+        """Read the newest run's record."""
+        newest = max((self.folder / ".conductor" / "local" / "runs").glob("*/run.json"))
+        found: dict[str, Any] = json.loads(newest.read_text())
+        return found
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Read every call that the local cloud has seen; none when it was never started."""
+        path = self.folder / ".conductor" / "local" / "cloud" / "calls.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def revisions(self) -> dict[str, str]:
+        """Name the revision that each service runs."""
+        return {s["name"]: s["revision"] for s in self.status()["cloud"]["services"]}
