@@ -32,7 +32,6 @@ _SHORT: Final[Mapping[str, str]] = {
     "e": "emoji",
     "f": "skip-preview",
     "h": "help",
-    "i": "show-secrets",
     "j": "json",
     "m": "message",
     "p": "parallel",
@@ -114,6 +113,8 @@ def parse(words: Sequence[str]) -> Arguments:
         name, equals, value = word.lstrip("-").partition("=")
         if not word.startswith("--"):
             name = _SHORT.get(name, name)
+            if word == "-f" and arguments.positional[:1] in (["stack"], ["config"]):
+                name = "force"
         pairs = takes_pairs and name in {"secret", "plaintext", "json"}
         if not equals:
             value = _value_of(name, rest, is_switch=name in _SWITCHES and not pairs)

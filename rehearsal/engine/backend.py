@@ -187,10 +187,12 @@ class FileBackend:
             folder / f"{ref.name}-{at}{_HISTORY_SUFFIX}", gojson.dumps(entry, indent=4)
         )
 
-    def history(self, ref: StackRef) -> list[JsonObject]:
-        """Read a stack's history, newest entry first."""
+    def history(
+        self, ref: StackRef, *, start: int = 0, stop: int | None = None
+    ) -> list[JsonObject]:
+        """Read a stack's history, newest entry first, or a part of it."""
         files = sorted(self._history_folder(ref).glob(f"*{_HISTORY_SUFFIX}"), reverse=True)
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files[start:stop]]
 
 
 def _keep_previous(file: Path) -> None:

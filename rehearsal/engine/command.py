@@ -45,7 +45,6 @@ _OPERATIONS: Final[Mapping[tuple[str, ...], tuple[str, bool]]] = {
     ("destroy",): ("destroy", False),
 }
 OnOutput = Callable[[str], Any]
-Line = tuple[OnOutput, str]
 
 _loop_lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -103,31 +102,20 @@ class EmbeddedPulumi(PulumiCommand):
         on_error: OnOutput | None = None,
     ) -> CommandResult:
         """Run one command and return its result, whatever it is."""
-        collected: dict[str, list[str]] = {"out": [], "err": []}
-
-        def out(line: str) -> None:
-            for part in line.split("\n"):
-                collected["out"].append(part.rstrip())
-                if on_output:
-                    on_output(part.rstrip())
-
-        def err(line: str) -> None:
-            for part in line.split("\n"):
-                collected["err"].append(part)
-                if on_error:
-                    on_error(part)
-
+        out = _Lines(on_output)
+        err = _Lines(on_error)
         try:
             code = self._dispatch(args, folder, environ, out)
         except CommandFailedError as error:
             err(f"error: {error}")
             code = error.exit_code
-        except Exception:  # noqa: BLE001 (callers know only the Automation API's errors)
+        except Exception as error:
+            if error is out.broken:
+                raise
+            # Callers know only the Automation API's errors.
             err(f"error: internal error of the embedded engine\n{traceback.format_exc()}")
             code = EXIT_INTERNAL
-        return CommandResult(
-            stdout="\n".join(collected["out"]), stderr="\n".join(collected["err"]), code=code
-        )
+        return CommandResult(stdout=out.text, stderr=err.text, code=code)
 
     def _dispatch(
         self,
@@ -181,6 +169,32 @@ class EmbeddedPulumi(PulumiCommand):
             _wait_out(running)
             raise
         return running.result()
+
+
+class _Lines:
+    """Collects the lines of one stream and passes them on to a callback."""
+
+    def __init__(self, callback: OnOutput | None) -> None:
+        self._callback = callback
+        self._lines: list[str] = []
+        self.broken: Exception | None = None
+
+    def __call__(self, text: str) -> None:
+        """Take one line, or several."""
+        for line in text.split("\n"):
+            self._lines.append(line.rstrip())
+            if self._callback is None:
+                continue
+            try:
+                self._callback(line.rstrip())
+            except Exception as error:
+                self.broken = error
+                raise
+
+    @property
+    def text(self) -> str:
+        """Everything so far."""
+        return "\n".join(self._lines)
 
 
 def _relay(lines: queue.SimpleQueue[str | None], out: Callable[[str], None]) -> None:

@@ -80,7 +80,7 @@ def remove(work: Workplace) -> None:
 def refresh(work: Workplace) -> None:
     """Restore the configuration of the last update."""
     ref = work.stack
-    entries = work.backend.history(ref)
+    entries = work.backend.history(ref, stop=1)
     if not entries:
         raise CommandFailedError("no previous deployment")
     settings = work.settings(ref)

@@ -6,6 +6,7 @@ on the way out.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -246,6 +247,7 @@ class Hosts:
         self._by_reference: dict[str, ProviderHost] = {}
         self._unconfigured: dict[str, ProviderHost] = {}
         self._made: list[ProviderHost] = []
+        self._starting = asyncio.Lock()
 
     def make(self, package: str) -> ProviderHost:
         """Make an unconfigured provider.
@@ -295,11 +297,12 @@ class Hosts:
         urn, _ = urns.split_reference(reference)
         if urn and urns.package_of(urns.parse(urn).type) == "pulumi":
             return self._builtin
-        if reference not in self._by_reference:
-            state = self._recorded(reference)
-            if state is None:
-                raise DeploymentError(f"unknown provider '{reference}'")
-            await self.configure(state)
+        async with self._starting:
+            if reference not in self._by_reference:
+                state = self._recorded(reference)
+                if state is None:
+                    raise DeploymentError(f"unknown provider '{reference}'")
+                await self.configure(state)
         return self._by_reference[reference]
 
     async def close(self) -> None:

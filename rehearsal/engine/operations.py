@@ -152,7 +152,7 @@ class Operation:
         snapshot.salt = snapshot.salt or work.salt(ref)
         settings = work.settings(ref)
         if self._kind == "destroy" and "config" not in settings.document:
-            history = work.backend.history(ref)
+            history = work.backend.history(ref, stop=1)
             settings.document["config"] = history[0].get("config") if history else {}
         config = configuration.effective(
             settings, work.project, ref.name, lambda: work.crypter(ref)

@@ -110,12 +110,12 @@ class Recorder:
     def _settles(step: Step) -> bool:
         """Tell whether a step leaves nothing of its old resource to be dealt with."""
         if step.op is Op.CREATE_REPLACEMENT:
-            return False
-        # Deleted ahead of its replacement, it stays on record until that exists.
-        waits = step.op is Op.DELETE_REPLACED and step.subject.pending_replacement
-        # Replaced but still there, it waits for its deletion at the end.
-        outlives = step.op is Op.REPLACE and step.old is not None and step.old.delete
-        return step.op is not Op.REFRESH and not waits and not outlives
+            # Otherwise it is still there and waits for its deletion at the end.
+            return step.old is not None and step.old.pending_replacement
+        if step.op is Op.DELETE_REPLACED:
+            # Deleted ahead of its replacement, it stays on record until that exists.
+            return not step.subject.pending_replacement
+        return step.op not in _WITHOUT_RESULT
 
 
 def _matters(old: ResourceState | None, new: ResourceState | None) -> bool:

@@ -209,13 +209,12 @@ def history(work: Workplace) -> None:
     """Print what was done to the stack, newest first."""
     ref = work.stack
     show = work.arguments.has("show-secrets")
-    entries = work.backend.history(ref)
     size = work.arguments.number("page-size", 10)
     if size and work.arguments.has("json") and not work.arguments.get("page-size"):
         size = 0
-    if size:
-        page = max(work.arguments.number("page", 1), 1)
-        entries = entries[(page - 1) * size : page * size]
+    page = max(work.arguments.number("page", 1), 1)
+    start, stop = ((page - 1) * size, page * size) if size else (0, None)
+    entries = work.backend.history(ref, start=start, stop=stop)
     described = [_describe_entry(work, ref, entry, show_secrets=show) for entry in entries]
     if work.arguments.has("json"):
         work.print_json(described)
