@@ -16,9 +16,10 @@ from rehearsal.engine.provider import (
     Unknown,
     Value,
 )
-from rehearsal.providers.gcp.policies import Condition, Grant, Policy, PolicyStore
+from rehearsal.providers.gcp.policies import Condition, Grant, PolicyStore
 from rehearsal.providers.gcp.resource import Cloud, ResourceType
 from rehearsal.providers.properties import mapping, optional_text, plain, text
+from rehearsal.providers.rest import ApiCallError
 from rehearsal.providers.schema import Field, block
 from rehearsal.providers.schema import text as text_field
 
@@ -163,7 +164,10 @@ class IamMember(ResourceType):
         if not optional_text(values, "member"):
             values.update(self._imported(resource_id))
         path = self._known_path(values)
-        policy: Policy | None = await self.store(cloud, path).load(cloud.rest)
+        try:
+            policy = await self.store(cloud, path).load(cloud.rest)
+        except ApiCallError as error:
+            raise ProviderError(f"Error reading the IAM policy of {path}: {error}") from error
         if policy is None or not policy.holds(grant_of(values)):
             return None
         return self.read_result(resource_id, self._outputs(values, path, policy.etag), inputs)

@@ -144,7 +144,10 @@ class RestResource(ResourceType):
             f"Error waiting to create {self.label}: "
             f"Error waiting for Creating {self.label}: {error}"
         )
-        outputs = await self.fetch(cloud, resource_id, values)
+        try:
+            outputs = await self.fetch(cloud, resource_id, values)
+        except ProviderError as unreadable:
+            return ProviderError(f"{reason}; and reading it failed: {unreadable}")
         if outputs is None:
             return ProviderError(reason)
         return ResourceInitFailedError(id=resource_id, outputs=outputs, reasons=[reason])
@@ -157,7 +160,10 @@ class RestResource(ResourceType):
         prior = {**plain(outputs), **plain(inputs)}
         if prior:
             prior["labels"] = inputs.get("labels")
-        found = await self.fetch(cloud, resource_id, prior)
+        try:
+            found = await self.fetch(cloud, resource_id, prior)
+        except ApiCallError as error:
+            raise ProviderError(f"Error reading {self.label} {resource_id!r}: {error}") from error
         return None if found is None else self.read_result(resource_id, found, inputs)
 
     async def update(
