@@ -91,9 +91,11 @@ class Registry:
         match = _PATH.fullmatch(request.path)
         if match is None or match["name"].count("/") < _NAME_PARTS - 1:
             raise RegistryError(404, "NAME_INVALID", f"No such route: {request.path}")
-        self._check_permission(match["name"], principal, _ACTIONS.get(request.method, "upload"))
         name, rest = match["name"], match["rest"]
-        if match["kind"] == "blobs/uploads":
+        is_upload = match["kind"] == "blobs/uploads"
+        action = "upload" if is_upload else _ACTIONS.get(request.method, "upload")
+        self._check_permission(name, principal, action)
+        if is_upload:
             return await self._upload(request, name, rest)
         if match["kind"] == "manifests":
             return await self._manifest(request, name, rest)
