@@ -121,6 +121,8 @@ class ServiceProxy:
 
 def _forwarded_headers(request: web.BaseRequest) -> CIMultiDict[str]:
     headers = _without_hop_by_hop(request.headers)
+    # The body is on its way already: nobody has to ask for it.
+    headers.pop("Expect", None)
     headers["X-Forwarded-For"] = request.remote or "127.0.0.1"
     headers["X-Forwarded-Proto"] = "http"
     return headers

@@ -21,36 +21,49 @@ class Watchdog:
     """The cloud's end of the pipe."""
 
     def __init__(self) -> None:
+        self._groups: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
 
     def watch(self, group: int) -> None:
         """End this process group when the cloud dies."""
-        self._tell(f"+{group}\n")
+        self._groups.add(group)
+        if self._process is not None and self._process.poll() is None:
+            self._tell(f"+{group}\n")
+            return
+        self._close_pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        # One that somebody ended is replaced, and told everything.
+        self._tell("".join(f"+{watched}\n" for watched in self._groups))
 
     def release(self, group: int) -> None:
         """Forget a process group that has ended: its number may be used again."""
+        self._groups.discard(group)
         if self._process is not None:
             self._tell(f"-{group}\n")
 
     async def stop(self) -> None:
         """End the watchdog, which ends whatever it still watches."""
+        self._close_pipe()
         if self._process is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._pipe().close()
             await asyncio.to_thread(self._process.wait)
             self._process = None
 
-    def _tell(self, line: str) -> None:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._pipe().write(line.encode())
-        self._pipe().flush()
+    def _tell(self, lines: str) -> None:
+        # A watchdog that is gone is replaced by the next `watch`.
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe().write(lines.encode())
+            self._pipe().flush()
+
+    def _close_pipe(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._pipe().close()
 
     def _pipe(self) -> IO[bytes]:
         assert self._process is not None
