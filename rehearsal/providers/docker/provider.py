@@ -142,7 +142,7 @@ class DockerProvider:
         urn: str,
         type_: str,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 - the protocol has it.
+        timeout: float,
         preview: bool,
     ) -> CreateResult:
         """Build and push; in a preview, only find out the digest."""
@@ -183,7 +183,7 @@ class DockerProvider:
         old_outputs: Properties,
         old_inputs: Properties,
         news: Properties,
-        timeout: float,  # noqa: ASYNC109 - the protocol has it.
+        timeout: float,
         preview: bool,
     ) -> Properties:
         """Build and push again."""
@@ -199,7 +199,7 @@ class DockerProvider:
         id: str,  # noqa: A002 - the protocol's name of it.
         outputs: Properties,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 - the protocol has it.
+        timeout: float,
     ) -> None:
         """Forget the image: like the official provider, nothing is removed from the registry."""
         del urn, type_, id, outputs, inputs, timeout

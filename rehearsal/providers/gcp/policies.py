@@ -115,7 +115,7 @@ def policy_from_json(body: Mapping[str, Json]) -> Policy:
     return Policy(grants_from_json(body.get("bindings")), optional_text(body, "etag"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Change:
     grant: Grant
     is_addition: bool
@@ -144,49 +144,61 @@ class PolicyEditor:
         await self._submit(store, grant, is_addition=False)
 
     async def _submit(self, store: PolicyStore, grant: Grant, *, is_addition: bool) -> str:
-        queue = self._queues.setdefault(store.key, _Queue())
-        change = _Change(grant, is_addition, asyncio.get_running_loop().create_future())
-        queue.waiting.append(change)
-        async with queue.lock:
-            if not change.done.done():
-                batch, queue.waiting = queue.waiting, []
-                try:
-                    await self._write_batch(store, batch)
-                except asyncio.CancelledError:
-                    # The others still wait for the lock, and then write what is left of them.
-                    queue.waiting[:0] = [c for c in batch if c is not change and not c.done.done()]
+        """Have a change written; an account just made is unknown to policies for a while."""
+        settling = self._rest.backoff(self._rest.patience.settling_s)
+        while True:
+            change = _Change(grant, is_addition, asyncio.get_running_loop().create_future())
+            try:
+                return await self._queued(store, change)
+            except ApiCallError as error:
+                is_settling = error.code == _BAD_REQUEST and "does not exist" in error.message
+                if not is_settling or not await settling.pause():
                     raise
+
+    async def _queued(self, store: PolicyStore, change: _Change) -> str:
+        queue = self._queues.setdefault(store.key, _Queue())
+        queue.waiting.append(change)
+        try:
+            async with queue.lock:
+                if not change.done.done():
+                    await self._write_waiting(store, queue)
+        finally:
+            if change in queue.waiting:
+                queue.waiting.remove(change)
         return await change.done
+
+    async def _write_waiting(self, store: PolicyStore, queue: _Queue) -> None:
+        batch, queue.waiting = queue.waiting, []
+        try:
+            await self._write_batch(store, batch)
+        finally:
+            # After a cancellation the others still wait for the lock, and write what is left.
+            queue.waiting[:0] = [change for change in batch if not change.done.done()]
 
     async def _write_batch(self, store: PolicyStore, batch: Sequence[_Change]) -> None:
         """Write changes together; when the batch is refused, each by itself, to blame one only."""
         try:
             etag = await self._write(store, batch)
-        except ProviderError as error:
-            if len(batch) == 1:
-                batch[0].done.set_exception(error)
+        except ApiCallError as error:
+            if error.code == _BAD_REQUEST and len(batch) > 1:
+                for change in batch:
+                    await self._write_batch(store, [change])
                 return
-            for change in batch:
-                await self._write_batch(store, [change])
+            _fail(batch, error)
+        except ProviderError as error:
+            _fail(batch, error)
         else:
             for change in batch:
                 change.done.set_result(etag)
 
     async def _write(self, store: PolicyStore, batch: Sequence[_Change]) -> str:
+        """Read, modify and write until nobody else wrote in between."""
         conflicts = self._rest.backoff(self._rest.patience.transient_s)
-        settling = self._rest.backoff(self._rest.patience.settling_s)
         while True:
             try:
                 return await self._write_once(store, batch)
             except ApiCallError as error:
-                if error.code == _CONFLICT:
-                    pauses = conflicts
-                elif error.code == _BAD_REQUEST and _is_missing_account(error) and len(batch) == 1:
-                    # An account just made is unknown to policies for a while.
-                    pauses = settling
-                else:
-                    raise
-                if not await pauses.pause():
+                if error.code != _CONFLICT or not await conflicts.pause():
                     raise
 
     async def _write_once(self, store: PolicyStore, batch: Sequence[_Change]) -> str:
@@ -206,5 +218,6 @@ class PolicyEditor:
         return await store.save(self._rest, Policy(tuple(grants), policy.etag))
 
 
-def _is_missing_account(error: ApiCallError) -> bool:
-    return "does not exist" in error.message
+def _fail(batch: Sequence[_Change], error: ProviderError) -> None:
+    for change in batch:
+        change.done.set_exception(error)

@@ -95,7 +95,7 @@ class GcpProvider:
         urn: str,
         type_: str,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 - the protocol has it.
+        timeout: float,
         preview: bool,
     ) -> CreateResult:
         """Make the resource; in a preview, foresee its outputs."""
@@ -128,7 +128,7 @@ class GcpProvider:
         old_outputs: Properties,
         old_inputs: Properties,
         news: Properties,
-        timeout: float,  # noqa: ASYNC109 - the protocol has it.
+        timeout: float,
         preview: bool,
     ) -> Properties:
         """Change the resource in place; in a preview, foresee its outputs."""
@@ -147,7 +147,7 @@ class GcpProvider:
         id: str,  # noqa: A002 - the protocol's name of it.
         outputs: Properties,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 - the protocol has it.
+        timeout: float,
     ) -> None:
         """Delete the resource; one that is gone already is a success."""
         del urn, inputs
