@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from rehearsal.cloud.errors import ApiError
+
+_LARGE: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,12 @@ class OpenCall:
 
 
 class CallLog:
-    """Appends records to a file."""
+    """Appends records to a file; a large one is put aside when a new log begins."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists() and path.stat().st_size > _LARGE:
+            path.replace(path.with_suffix(".previous.jsonl"))
         self._file = path.open("a", buffering=1, encoding="utf-8")
 
     @contextmanager

@@ -67,6 +67,8 @@ class Front:
             answer = await self._cloud.pipeline.answer(call)
         except ApiError as error:
             return web.json_response(error.to_json(), status=error.code)
+        except web.HTTPException:
+            raise  # aiohttp's own answers, as for a body that is too large.
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
             _LOG.exception("Answering %s %s failed", request.method, raw_path)
             internal = ApiError(500, "INTERNAL", f"Internal error of the local cloud: {error!r}")

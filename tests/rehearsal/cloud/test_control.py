@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -77,6 +80,45 @@ def test_restart_after_a_kill_keeps_ports_and_state(data_dir: Path) -> None:
     assert (again.port, again.pubsub_port) == (info.port, info.pubsub_port)
     assert again.deployer_token == info.deployer_token
     assert _create_account(again, "worker").status_code == 409
+
+
+def test_kill_in_the_middle_loses_nothing_acknowledged(data_dir: Path) -> None:
+    """Whatever was answered before the kill is there after the restart."""
+    info = _start(data_dir)
+    _enable_iam(info)
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def create_until_it_dies() -> None:
+        for number in itertools.count():
+            try:
+                answer = _create_account(info, f"worker-{number}")
+            except httpx.HTTPError:
+                return
+            acknowledged.append(answer.json()["name"])
+            if number == 20:
+                enough.set()
+
+    writer = threading.Thread(target=create_until_it_dies)
+    writer.start()
+    assert enough.wait(30)
+    os.kill(info.pid, signal.SIGKILL)
+    os.waitpid(info.pid, 0)
+    writer.join()
+    again = _start(data_dir)
+    listed = httpx.get(
+        f"http://127.0.0.1:{again.port}/iam/v1/projects/{PROJECT}/serviceAccounts",
+        headers={"Authorization": f"Bearer {again.deployer_token}"},
+        trust_env=False,
+    )
+    assert set(acknowledged) <= {account["name"] for account in listed.json()["accounts"]}
+
+
+def test_two_starts_at_once_start_one_server(data_dir: Path) -> None:
+    """The second waits for the first and finds its server."""
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(_start, [data_dir, data_dir])
+    assert first == second
 
 
 def test_taken_port_is_named(data_dir: Path) -> None:

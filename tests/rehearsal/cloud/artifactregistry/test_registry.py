@@ -84,7 +84,7 @@ def test_repository_lives_from_create_to_delete(registry: Any, expect: Any) -> N
 
 
 def test_image_is_pushed_and_found_by_tag_and_digest(registry: Any) -> None:
-    """1.1: what was pushed comes back byte for byte, by tag and by digest."""
+    """What was pushed comes back byte for byte, by tag and by digest."""
     client = registry.deployer
     assert client.get("/v2/").status_code == 200
     assert client.head(f"{IMAGE}/blobs/{digest_of(LAYER)}").status_code == 404

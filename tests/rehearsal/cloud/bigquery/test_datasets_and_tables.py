@@ -35,7 +35,7 @@ def test_full_update_without_access_keeps_it(bigquery: Any, expect: Any) -> None
 
 
 def test_access_list_is_the_policy(bigquery: Any, expect: Any) -> None:
-    """1.2: roles are answered by their older names, and work on the dataset's tables."""
+    """Roles are answered by their older names, and work on the dataset's tables."""
     expect(bigquery.deployer.post(f"{DATASET}/tables", json=TABLE))
     email = bigquery.account("worker")
     worker = bigquery.client(f"serviceAccount:{email}")

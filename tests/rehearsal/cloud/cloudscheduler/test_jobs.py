@@ -36,7 +36,7 @@ def test_job_lives_from_create_to_delete(local_cloud: Any, expect: Any) -> None:
 
 
 def test_job_acts_only_as_an_account_that_its_maker_may_use(local_cloud: Any, expect: Any) -> None:
-    """1.2: an identity token's account takes `iam.serviceAccounts.actAs`."""
+    """An identity token's account takes `iam.serviceAccounts.actAs`."""
     email = local_cloud.account("worker")
     target = {**JOB["httpTarget"], "oidcToken": {"serviceAccountEmail": email}}
     job = {**JOB, "httpTarget": target}

@@ -22,7 +22,7 @@ def seeded_cloud(start_cloud: Any) -> Any:
 
 
 def test_grant_reads_back_at_once_and_works_later(seeded: Any, expect: Any) -> None:
-    """1.2: enforcement lags behind the policy, reads never do."""
+    """3.4: enforcement lags behind the policy, reads never do."""
     member = f"serviceAccount:{seeded.account('worker')}"
     worker = seeded.client(member)
     seeded.grant(PROJECT, "roles/viewer", member)
@@ -36,7 +36,7 @@ def test_grant_reads_back_at_once_and_works_later(seeded: Any, expect: Any) -> N
 
 
 def test_removal_works_later_too(seeded: Any, expect: Any) -> None:
-    """A removed grant still works until its own delay is over."""
+    """3.4: a removed grant still works until its own delay is over."""
     member = f"serviceAccount:{seeded.account('worker')}"
     worker = seeded.client(member)
     before = expect(seeded.deployer.post(f"{PROJECT}:getIamPolicy"))

@@ -15,7 +15,7 @@ ROLE = {
 
 
 def test_custom_role_permits_what_it_includes(local_cloud: Any, expect: Any) -> None:
-    """1.2: a grant of a custom role works by the role's present permissions."""
+    """A grant of a custom role works by the role's present permissions."""
     body = {"roleId": "conductor.director", "role": ROLE}
     created = expect(local_cloud.deployer.post(ROLES, json=body))
     assert created["name"] == "projects/local-proj/roles/conductor.director"

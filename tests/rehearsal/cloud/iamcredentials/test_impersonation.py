@@ -15,7 +15,7 @@ CREATOR = "roles/iam.serviceAccountTokenCreator"
 
 
 def test_impersonation_needs_the_token_creator_role(local_cloud: Any, expect: Any) -> None:
-    """1.2: even the owner impersonates only with the role, and then calls as the account."""
+    """Even the owner impersonates only with the role, and then calls as the account."""
     local_cloud.account("worker")
     expect(local_cloud.deployer.post(f"{CREDENTIALS}:generateAccessToken", json=SCOPE), 403)
     local_cloud.grant(ACCOUNT, CREATOR, local_cloud.cloud.deployer)

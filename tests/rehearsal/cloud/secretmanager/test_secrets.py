@@ -74,7 +74,7 @@ def test_disabled_and_destroyed_versions_are_not_accessible(
 
 
 def test_accessor_reads_data_and_nothing_else(local_cloud: Any, expect: Any, secret: str) -> None:
-    """1.2: a grant on the secret covers its versions, and only what the role permits."""
+    """A grant on the secret covers its versions, and only what the role permits."""
     expect(local_cloud.deployer.post(f"{secret}:addVersion", json=_data("one")))
     member = f"serviceAccount:{local_cloud.account('worker')}"
     worker = local_cloud.client(member)

@@ -14,7 +14,7 @@ def _enabled(cloud: Any, expect: Any) -> set[str]:
 
 
 def test_enabling_is_an_operation_polled_on_v1beta1(start_cloud: Any, expect: Any) -> None:
-    """1.2: one API, several at once, then disabling one."""
+    """One API, several at once, then disabling one."""
     with start_cloud() as cloud:
         assert "run.googleapis.com" not in _enabled(cloud, expect)
         operation = expect(cloud.deployer.post(f"{SERVICES}/run.googleapis.com:enable", json={}))

@@ -113,7 +113,7 @@ def test_preconditions_guard_generations(storage: Any, expect: Any) -> None:
 
 
 def test_bucket_policy_is_bare_and_works(storage: Any, expect: Any) -> None:
-    """1.2: a viewer reads objects, a creator adds but does not overwrite."""
+    """A viewer reads objects, a creator adds but does not overwrite."""
     expect(_upload(storage.deployer, "top", b"content"))
     member = f"serviceAccount:{storage.account('worker')}"
     worker = storage.client(member)
