@@ -27,9 +27,9 @@ class TestedBy(StrEnum):
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
-    IMPERSONATION = "permission tested as the member"
-    DEPLOYER = "permission tested as the deployer"
-    POLICY = "policy read back (not a proof of effect)"
+    IMPERSONATION = "testing the permission as the member"
+    DEPLOYER = "testing the permission as the deployer"
+    POLICY = "reading the policy back (no proof of effect)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from orchestration.artifacts.generator import ConfigGenerator
 from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
 from orchestration.conductor.state import PlanOutcome
 from orchestration.environments import Environment, write_atomically
-from orchestration.errors import ArchitectureInvalid
+from orchestration.errors import ArchitectureInvalid, UsageError
+from orchestration.wording import counted
+from stacks.support import SUPPORTED_KINDS, unsupported_resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def read_architecture(
 
     Raises:
         ArchitectureInvalid: with every finding.
+        UsageError: it holds resources of a kind that no stack declares yet.
     """
     try:
         loaded = load(path)
@@ -50,8 +53,14 @@ def read_architecture(
     except InvalidArchitecture as error:
         findings = tuple(str(finding) for finding in error.findings)
         raise ArchitectureInvalid(
-            f"{path} has {_count(len(findings), 'error')}", findings=findings
+            f"{path} has {counted(len(findings), 'error')}", findings=findings
         ) from error
+    refused = unsupported_resources(architecture)
+    if refused:
+        raise UsageError(
+            f"{path}: these kinds of resources cannot be deployed yet: {'; '.join(refused)}",
+            hint=f"kinds that can be deployed: {', '.join(sorted(SUPPORTED_KINDS))}",
+        )
     return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
 
 
@@ -124,7 +133,3 @@ def sources_of(architecture: Architecture) -> tuple[ServiceSource, ...]:
     """Find the folders of all services that are built, the director's first."""
     found = (source_of(service) for service in architecture.all_services())
     return tuple(source for source in found if source is not None)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

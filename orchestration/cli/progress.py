@@ -100,7 +100,8 @@ class PlainProgress:
         """Print a line, if the event is worth one."""
         line = describe(event)
         if line:
-            self._console.print(line, soft_wrap=True)
+            phase = "" if event.phase is None else f"\\[{int(event.phase)}] "
+            self._console.print(f"{phase}{line}", soft_wrap=True)
             self._console.file.flush()
 
 
@@ -111,6 +112,7 @@ class _PhaseNode:
     done: Text | None = None
     running: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class TreeProgress:
@@ -151,6 +153,8 @@ class TreeProgress:
                     f"[green]✓[/] {node.title} [dim]{escape(str(fields['summary']))}"
                     f" ({fields['duration_s']:.1f} s)[/]"
                 )
+                # What matters of its details is in the table at the end; warnings are not.
+                node.lines = node.warnings
                 node.running.clear()
             case RunEventKind.PHASE_FAILED:
                 node.done = Text.from_markup(f"[red]✗ {node.title}[/] [dim]{fields['code']}[/]")
@@ -160,9 +164,11 @@ class TreeProgress:
             case RunEventKind.RESOURCE_FINISHED | RunEventKind.RESOURCE_FAILED:
                 node.running.pop(key, None)
             case _:
-                line = describe(event)
+                line = describe(event).strip()
                 if line:
                     node.lines.append(line)
+                    if event.kind is RunEventKind.WARNED:
+                        node.warnings.append(line)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the tree as it stands."""
@@ -221,5 +227,4 @@ def describe(event: RunEvent) -> str:
         name: escape(value) if isinstance(value, str) else value
         for name, value in event.fields.items()
     }
-    line = template.format(**fields, sign=OPERATION_SIGNS.get(operation, ""))
-    return line if event.phase is None else f"\\[{int(event.phase)}] {line}"
+    return template.format(**fields, sign=OPERATION_SIGNS.get(operation, ""))

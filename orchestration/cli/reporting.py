@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from orchestration.conductor.records import RunRecord, RunStatus, last_run
 from orchestration.environments import Environment, EnvironmentRecord
 from orchestration.settings import Settings
 from orchestration.targets.local import LocalCloudView, running_cloud
+from orchestration.wording import counted
 
 
 def show_run(console: Console, record: RunRecord, environment: Environment) -> None:
@@ -27,16 +29,19 @@ def show_run(console: Console, record: RunRecord, environment: Environment) -> N
         images[state.plan.director] = state.director.image
     for name, url in sorted(state.urls.items()):
         services.add_row(name, url, _short(images.get(name, "")))
-    console.print(services)
-    console.print(_resources(record))
-    console.print(_grants(record))
+    for table in (services, _resources(record), _grants(record)):
+        console.print(table)
+        console.print()
+    console.print(_how_tested(record), style="dim")
+    console.print()
     console.print(_phases(record))
+    console.print()
     console.print(_stacks_line(record))
     cloud = running_cloud(environment)
     if cloud is not None:
         console.print(
             f"still running: the local cloud of {environment.name} (pid {cloud.pid},"
-            f" {cloud.base_url}) with {len(cloud.services)} services;"
+            f" {cloud.base_url}) with {counted(len(cloud.services), 'service')};"
             f" stop it with `conductor cloud stop --env {environment.name}`"
             + (" or `make stop`" if environment.name == "local" else "")
         )
@@ -51,7 +56,8 @@ def _table(*columns: str) -> Table:
 
 def _resources(record: RunRecord) -> Table:
     table = _table("Kind", "Name")
-    for outcome in record.state.dataflows:
+    director = record.state.director
+    for outcome in (*((director,) if director else ()), *record.state.dataflows):
         for topic in outcome.topics:
             table.add_row("topic", topic)
         for subscription in outcome.subscriptions:
@@ -63,19 +69,23 @@ def _resources(record: RunRecord) -> Table:
 
 
 def _grants(record: RunRecord) -> Table:
-    table = _table("Grant", "On", "To", "Effective after", "Tested by")
+    table = _table("Role", "On", "For", "Effective after")
     # Accounts of the project are listed in full above; here their short names read better.
     domain = ".iam.gserviceaccount.com"
     own = f"@{record.state.plan.project_id}{domain}" if record.state.plan else domain
     for grant in record.state.grants:
         table.add_row(
-            grant.role,
+            grant.role.rpartition("roles/")[2],
             grant.resource.removesuffix(own),
             grant.member.partition(":")[2].removesuffix(own),
             f"{grant.delay_s:.1f} s",
-            grant.tested,
         )
     return table
+
+
+def _how_tested(record: RunRecord) -> str:
+    ways = Counter(grant.tested for grant in record.state.grants)
+    return "how grants were tested: " + "; ".join(f"{n} by {way}" for way, n in ways.most_common())
 
 
 def _phases(record: RunRecord) -> Table:
@@ -90,7 +100,7 @@ def _phases(record: RunRecord) -> Table:
 def _stacks_line(record: RunRecord) -> str:
     stacks = record.state.stacks
     changed = sum(outcome.changed for outcome in stacks)
-    return f"run {record.run_id}: {changed} changes in {len(stacks)} stacks"
+    return f"run {record.run_id}: {counted(changed, 'change')} in {counted(len(stacks), 'stack')}"
 
 
 def _short(reference: str) -> str:

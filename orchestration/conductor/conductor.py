@@ -18,6 +18,7 @@ from orchestration.conductor.parts import Parts
 from orchestration.conductor.phases import Phase
 from orchestration.conductor.state import GrantOutcome, PlanOutcome, RunState
 from orchestration.errors import ConductorError, SeveralFailed
+from orchestration.wording import counted
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ class Conductor:
         self._state.plan = plan
         for warning in plan.warnings:
             self._log.emit(RunEventKind.WARNED, message=warning)
-        return f"{len(plan.services)} services in {len(plan.dataflows)} dataflows"
+        return f"{counted(len(plan.services), 'service')} in {counted(len(plan.dataflows), 'dataflow')}"
 
     def _check_prerequisites(self) -> str:
         self._parts.prerequisites.check(self._planned)
@@ -97,10 +98,10 @@ class Conductor:
         accounts = self._parts.access.set_up()
         self._state.accounts = accounts
         grants = self._wait("foundation")
-        return f"{len(accounts.accounts)} service accounts, {_effective(grants)}"
+        return f"{counted(len(accounts.accounts), 'service account')}, {_effective(grants)}"
 
     def _prepare_artifacts(self) -> str:
-        return f"{self._parts.artifacts.prepare()} build contexts"
+        return counted(self._parts.artifacts.prepare(), "build context")
 
     def _build_and_deploy_director(self) -> str:
         deployment = self._parts.deployment
@@ -118,7 +119,7 @@ class Conductor:
                 errors.append(error)
         _raise_all(errors)
         assert self._state.images is not None, "no error means images"
-        return f"{len(self._state.images.images)} images, director healthy"
+        return f"{counted(len(self._state.images.images), 'image')}, director healthy"
 
     def _bring_up_director(self) -> None:
         director = self._parts.deployment.deploy_director()
@@ -128,7 +129,7 @@ class Conductor:
 
     def _set_up_dataflows(self) -> str:
         self._state.dataflows = self._parts.director.set_up(self._planned.dataflows)
-        return f"{len(self._state.dataflows)} dataflows set up by the director"
+        return f"{counted(len(self._state.dataflows), 'dataflow')} set up by the director"
 
     def _wait_for_resource_iam(self) -> str:
         waits = {
@@ -159,7 +160,7 @@ class Conductor:
             }
         )
         _raise_all(checked.errors.values())
-        return f"{len(urls)} services healthy, {_effective(invokers)}"
+        return f"{counted(len(urls), 'service')} healthy, {_effective(invokers)}"
 
     def _wait(self, layer: Layer) -> tuple[GrantOutcome, ...]:
         grants = self._parts.access.wait(layer)
@@ -185,7 +186,7 @@ def _effective(grants: tuple[GrantOutcome, ...]) -> str:
     if not grants:
         return "no grants to wait for"
     slowest = max(grant.delay_s for grant in grants)
-    return f"{len(grants)} grants effective (slowest {slowest:.1f} s)"
+    return f"{counted(len(grants), 'grant')} effective (slowest {slowest:.1f} s)"
 
 
 def _raise_all(errors: Iterable[ConductorError]) -> None:

@@ -59,10 +59,12 @@ class ImagesOutcome(Frozen):
 
 
 class DirectorOutcome(Frozen):
-    """Phase 4: where the director answers, and the image that it runs."""
+    """Phase 4: where the director answers, what it runs and what it listens to."""
 
     url: str
     image: str
+    topics: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
     stack: StackOutcome
 
 

@@ -56,7 +56,13 @@ class StackDeployer:
         if not isinstance(url, str) or not url:
             raise PhaseFailed(f"stack {result.stack} gave no directorUrl")
         image = str(result.outputs.get("image", ""))
-        return DirectorOutcome(url=url, image=image, stack=_outcome(result))
+        return DirectorOutcome(
+            url=url,
+            image=image,
+            topics=tuple(_texts(result.outputs.get("topics"))),
+            subscriptions=tuple(_texts(result.outputs.get("subscriptions"))),
+            stack=_outcome(result),
+        )
 
     def deploy(self, dataflow: str) -> ServicesOutcome:
         """Bring `services.<dataflow>` up, going on past services that fail."""
