@@ -7,12 +7,11 @@ one takes its place, so that one pass finds everything.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, JsonValue
@@ -20,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from architecture import durations
 from architecture.findings import Severity, shown
+from architecture.misspelling import suggestion
 from architecture.model import Dataflow, DurationText, Service, ServiceMapping
 from architecture.yaml_tree import Mapping, Node, Scalar, Sequence
 
@@ -32,30 +32,11 @@ _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _FLOAT: Final = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{0,17}(?:[eE][-+][0-9]{1,2})?")
 _BOOLEANS: Final = {"true": True, "True": True, "false": False, "False": False}
 _ABSENT: Final = object()
-_MOST_SUGGESTIONS: Final = 12
 
 
 def bind(root: Node, model: type[M], report: Report) -> M:
     """Return the tree as a model; whatever does not fit is reported and left empty."""
     return typing.cast("M", _Binder(report).model(root, model))
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean …?`, or the words to choose from."""
-    known = sorted(word for word in known if word)
-    close = nearest(word, known)
-    if close:
-        return f"did you mean `{close}`?"
-    if not known:
-        return "there is none"
-    more = ", …" if len(known) > _MOST_SUGGESTIONS else ""
-    return f"known here: {', '.join(known[:_MOST_SUGGESTIONS])}{more}"
 
 
 class _Binder:
@@ -88,7 +69,7 @@ class _Binder:
                     entry_key,
                     "unknown-key",
                     f"unknown key {shown(name)}",
-                    suggestion(name, fields),
+                    suggestion(name, tuple(fields)),
                 )
             elif (bound := self._field(value, field)) is not _ABSENT:
                 values[name] = bound
@@ -186,7 +167,7 @@ class _Binder:
         if node.text in choices:
             return node.text
         message = f"{shown(node.text)} is not one of {', '.join(words)}"
-        self._error(node, "unknown-value", message, suggestion(node.text, words))
+        self._error(node, "unknown-value", message, suggestion(node.text, tuple(words)))
         return _ABSENT
 
     def _scalar(self, node: Node, annotation: object) -> object:

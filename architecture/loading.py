@@ -36,21 +36,22 @@ class _Findings:
     """Collects what is wrong in one file."""
 
     path: Path
-    found: list[Finding] = field(default_factory=list)
+    found: dict[Finding, None] = field(default_factory=dict)
 
     def add(
         self, severity: Severity, rule: str, place: tuple[int, int], message: str, fix: str
     ) -> None:
         message, fix = one_line(message, MAX_MESSAGE), one_line(fix, MAX_MESSAGE)
-        self.found.append(Finding(rule, severity, self.path, *place, message, fix))
+        # The same text can be reached many times, through aliases.
+        self.found[Finding(rule, severity, self.path, *place, message, fix)] = None
 
     def refused(self, rule: str, message: str, fix: str) -> InvalidArchitecture:
         self.add(Severity.ERROR, rule, (0, 0), message, fix)
         return InvalidArchitecture(self.found)
 
     def in_order(self) -> tuple[Finding, ...]:
-        """Return each finding once, in the file's order."""
-        return tuple(sorted(set(self.found), key=lambda f: (f.line, f.column, f.rule, f.message)))
+        """Return the findings in the file's order."""
+        return tuple(sorted(self.found, key=lambda f: (f.line, f.column, f.rule, f.message)))
 
 
 def load(path: Path) -> Loaded:

@@ -327,16 +327,3 @@ class Architecture(Model):
             if service.name == name:
                 return service
         raise KeyError(name)
-
-    def dataflow_of(self, service_name: str) -> str | None:
-        """Return the dataflow that contains the service; None for the director.
-
-        Raises:
-            KeyError: there is no such service.
-        """
-        for dataflow, service in self.services():
-            if service.name == service_name:
-                return dataflow
-        if service_name == self.director.name:
-            return None
-        raise KeyError(service_name)

@@ -27,11 +27,6 @@ def account_id(account: str, project_id: str) -> str:
     return account.removesuffix(f"@{project_id}{_ACCOUNT_DOMAIN}") if project_id else account
 
 
-def is_foreign_account(account: str, project_id: str) -> bool:
-    """Return whether the account belongs to another project, so that it is never ours to make."""
-    return "@" in account_id(account, project_id)
-
-
 def account_email(account: str, project_id: str) -> str:
     """Return the full e-mail of an account given by its short id or already in full."""
     return account if "@" in account else f"{account}@{project_id}{_ACCOUNT_DOMAIN}"
@@ -51,11 +46,6 @@ def service_accounts(arch: Architecture) -> tuple[str, ...]:
     return tuple(sorted(account for account in ids if "@" not in account))
 
 
-def project_path(project_id: str) -> str:
-    """Return the full resource name of a project."""
-    return f"projects/{project_id}"
-
-
 def account_path(account: str, project_id: str) -> str:
     """Return the full resource name of a service account."""
     return f"projects/{project_id}/serviceAccounts/{account_email(account, project_id)}"
@@ -69,11 +59,6 @@ def topic_path(project_id: str, topic: str) -> str:
 def subscription_path(project_id: str, subscription: str) -> str:
     """Return the full resource name of a subscription."""
     return f"projects/{project_id}/subscriptions/{subscription}"
-
-
-def service_path(project_id: str, region: str, service: str) -> str:
-    """Return the full resource name of a Cloud Run service."""
-    return f"projects/{project_id}/locations/{region}/services/{service}"
 
 
 def command_subscription(arch: Architecture) -> str:

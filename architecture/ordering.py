@@ -14,7 +14,7 @@ Graph = Mapping[str, AbstractSet[str]]
 
 
 def service_levels(arch: Architecture) -> Levels:
-    """Return the dataflows with services so that those depended on come first."""
+    """Return the dataflows with services or schedules; those they call come first."""
     return levels(service_needs(arch))
 
 
@@ -24,15 +24,20 @@ def resource_levels(arch: Architecture) -> Levels:
 
 
 def service_needs(arch: Architecture) -> Graph:
-    """Return for each dataflow with services the dataflows that its services depend on."""
+    """Return for each dataflow with services or schedules the dataflows that must run first."""
     flow_of = {service.name: flow for flow, service in arch.services()}
 
     def needs(dataflow: Dataflow) -> set[str]:
         targets = {name for service in dataflow.services.values() for name in service.dependencies}
+        targets |= {job.target_service for job in dataflow.resources.cloud_scheduler_jobs}
         return {flow_of[name] for name in targets if name in flow_of}
 
     flows = arch.application_dataflows()
-    return _graph({name: flow for name, flow in flows.items() if flow.services}, needs)
+    return _graph({name: flow for name, flow in flows.items() if _has_callers(flow)}, needs)
+
+
+def _has_callers(dataflow: Dataflow) -> bool:
+    return bool(dataflow.services or dataflow.resources.cloud_scheduler_jobs)
 
 
 def resource_needs(arch: Architecture) -> Graph:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from architecture.binding import nearest, suggestion
 from architecture.checks.problem import Problem, placed_services
 from architecture.findings import shown
 from architecture.links import Where, all_links, placed_resources
+from architecture.misspelling import nearest, suggestion
 from architecture.model import (
     Architecture,
     BigQueryTable,
@@ -58,7 +58,7 @@ def datasets_exist(arch: Architecture) -> Iterator[Problem]:
     for where, _, _, resource in placed_resources(arch):
         if not isinstance(resource, BigQueryTable) or resource.dataset in known:
             continue
-        if nearest(resource.dataset, known):
+        if nearest(resource.dataset, tuple(known)):
             yield from _judge("dataset", resource.dataset, known, (*where, "dataset"))
 
 
@@ -77,7 +77,7 @@ def _declared(arch: Architecture, kind: str) -> set[str]:
 def _judge(thing: str, name: str, known: Collection[str], where: Where) -> Iterator[Problem]:
     if name and name not in known:
         message = f"there is no {_WORDS.get(thing, thing)} {shown(name)}"
-        yield Problem(f"dangling-{thing}", where, message, suggestion(name, known))
+        yield Problem(f"dangling-{thing}", where, message, suggestion(name, tuple(known)))
 
 
 _WORDS = {"dependency": "service"}

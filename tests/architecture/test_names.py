@@ -22,8 +22,6 @@ def test_account_is_one_whether_given_short_or_in_full() -> None:
     assert names.account_id(email, "other-project") == email
     assert names.account_email("worker", "shop-project") == email
     assert names.account_email(email, "other-project") == email
-    assert names.is_foreign_account(email, "other-project")
-    assert not names.is_foreign_account(email, "shop-project")
     assert names.member(email) == f"serviceAccount:{email}"
 
 
@@ -43,10 +41,8 @@ def test_accounts_of_the_architecture_are_listed_once(hydrated: Architecture) ->
 
 def test_paths_are_full_resource_names() -> None:
     """As Google's APIs take them."""
-    assert names.project_path("p-1234") == "projects/p-1234"
     assert names.topic_path("p-1234", "t") == "projects/p-1234/topics/t"
     assert names.subscription_path("p-1234", "s") == "projects/p-1234/subscriptions/s"
-    assert names.service_path("p-1234", "r", "s") == "projects/p-1234/locations/r/services/s"
     assert names.account_path("a", "p-1234") == (
         "projects/p-1234/serviceAccounts/a@p-1234.iam.gserviceaccount.com"
     )

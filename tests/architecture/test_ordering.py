@@ -58,6 +58,17 @@ def test_resources_go_up_after_those_they_use(layered: Architecture) -> None:
     assert resource_levels(layered) == (("data", "find", "shop", "store"), ("web",))
 
 
+def test_schedule_comes_after_the_service_it_calls() -> None:
+    """It needs the service's URL, even where its dataflow has no service of its own."""
+    text = LAYERED + "      cloud_scheduler_jobs:\n"
+    text += "        - {name: nightly, schedule: 0 3 * * *, target_service: cart}\n"
+    assert service_levels(loads(text, Path("services.yaml")).architecture) == (
+        ("find", "store"),
+        ("shop",),
+        ("data", "web"),
+    )
+
+
 def test_directors_dataflow_is_in_no_level(hydrated: Architecture) -> None:
     """It has no stack of its own."""
     assert service_levels(hydrated) == (("tracer-flow",),)

@@ -73,6 +73,9 @@ def resources(draw: st.DrawFn, flow: int, services: list[str]) -> dict[str, obje
     policies = draw(
         st.sampled_from([[], [{"name": services[0], "role": "roles/viewer"}]]),
     )
+    # A schedule may call what is deployed before it; else dataflows would wait for each other.
+    later = tuple(f"svc-{n}-" for n in range(flow + 1, 4))
+    up_by_then = [name for name in services if not name.startswith(later)]
     topics = several("topic")
     topic_choice = st.sampled_from([*topics, "commands", "completions"])
     return {
@@ -98,7 +101,11 @@ def resources(draw: st.DrawFn, flow: int, services: list[str]) -> dict[str, obje
             for b in several("bucket")
         ],
         "cloud_scheduler_jobs": [
-            {"name": j, "schedule": "0 3 * * *", "target_service": draw(st.sampled_from(services))}
+            {
+                "name": j,
+                "schedule": "0 3 * * *",
+                "target_service": draw(st.sampled_from(up_by_then)),
+            }
             for j in several("job")
         ],
     }
