@@ -152,6 +152,19 @@ def test_same_grant_for_several_reasons_is_made_once(shop: Architecture) -> None
     )
 
 
+def test_secret_of_the_director_is_granted_in_its_own_stack(shop: Architecture) -> None:
+    """The director is up before any dataflow's stack."""
+    text = SHOP.replace(
+        "deployment: {}",
+        "deployment: {secret_environment_vars: [{name: KEY, value_from: key, version: 1}]}",
+    )
+    arch = hydrate(loads(text, Path("services.yaml")).architecture, base_dir=Path("/shop"))
+    added = set(plan_grants(arch).application) - set(plan_grants(shop).application)
+    (grant,) = added
+    assert grant.resource == GrantResource(ResourceKind.SECRET, "key")
+    assert (grant.member, grant.layer) == (account("director-sa"), "director")
+
+
 def test_harness_is_listed_apart(hydrated: Architecture) -> None:
     """The director's own rights are not the application's."""
     director = "serviceAccount:servicedirector-sa"
