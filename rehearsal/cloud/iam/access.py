@@ -89,8 +89,8 @@ class Iam:
         if binding.get("condition"):
             raise failed_precondition("Conditions are not modelled in the local cloud.")
         if role.startswith("projects/"):
-            body = self._store.get(CUSTOM_ROLES, role)
-            if body is None or body.get("deleted"):
+            # A deleted role may stay in a policy, or nothing else in it could change any more.
+            if self._store.get(CUSTOM_ROLES, role) is None:
                 raise invalid_argument(f"Role {role} does not exist in the resource's hierarchy.")
         elif not is_role_name(role):
             raise invalid_argument(f"Role {role} is not supported for this resource.")

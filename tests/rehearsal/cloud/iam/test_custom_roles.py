@@ -44,6 +44,8 @@ def test_deleted_role_permits_nothing_and_can_return(local_cloud: Any, expect: A
     url = f"{ROLES}/director"
     assert expect(local_cloud.deployer.delete(url))["deleted"] is True
     expect(director.get(LIST), 403)
+    # Other bindings of the policy can still change.
+    local_cloud.grant(PROJECT, "roles/browser", member)
     assert expect(local_cloud.deployer.get(url))["deleted"] is True
     assert expect(local_cloud.deployer.get(ROLES)) == {}
     listed = expect(local_cloud.deployer.get(ROLES, params={"showDeleted": "true"}))
