@@ -71,8 +71,7 @@ class BuildContexts:
         """
         wanted = dict(_files(source.folder))
         wanted[FILE_NAME] = resources_file
-        for template, destination in source.templates.items():
-            wanted[destination] = _template(source, template, destination)
+        wanted |= template_files(source)
         context = self.path(source.name)
         for relative, origin in wanted.items():
             _place(origin, context / relative)
@@ -93,6 +92,18 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         relative = path.relative_to(folder).as_posix()
         if path.is_file() and not ignored.match_file(relative):
             yield relative, path
+
+
+def template_files(source: ServiceSource) -> dict[str, Path]:
+    """Find a service's config templates, by their places in the context.
+
+    Raises:
+        UsageError: one is neither where it is said to be nor in the service's folder.
+    """
+    return {
+        destination: _template(source, template, destination)
+        for template, destination in source.templates.items()
+    }
 
 
 def _template(source: ServiceSource, template: str, destination: str) -> Path:

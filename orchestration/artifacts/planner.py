@@ -15,7 +15,7 @@ from architecture.model import Architecture
 from architecture.ordering import service_levels
 from architecture.rendering import to_yaml
 from architecture.service_resources import preflight_expectations
-from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of
+from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of, template_files
 from orchestration.artifacts.generator import ConfigGenerator
 from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
 from orchestration.conductor.state import PlanOutcome
@@ -78,11 +78,13 @@ class LocalPlanner:
         """Write the hydrated file and `resources.yaml` per service; run pre-flight tests.
 
         Raises:
-            UsageError: a service's source folder does not exist.
+            UsageError: a service's source folder or config template does not exist.
             PreflightFailed: naming every service whose tests failed.
         """
         architecture = self._file.architecture
         sources = sources_of(architecture)
+        for source in sources:
+            template_files(source)
         write_atomically(self._environment.architecture_file, to_yaml(architecture))
         files = ConfigGenerator(self._environment.generated_dir).generate(architecture)
         report = self._validator.validate(

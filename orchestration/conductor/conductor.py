@@ -88,7 +88,8 @@ class Conductor:
         self._state.plan = plan
         for warning in plan.warnings:
             self._log.emit(RunEventKind.WARNED, message=warning)
-        return f"{counted(len(plan.services), 'service')} in {counted(len(plan.dataflows), 'dataflow')}"
+        services, dataflows = len(plan.services), len(plan.dataflows)
+        return f"{counted(services, 'service')} in {counted(dataflows, 'dataflow')}"
 
     def _check_prerequisites(self) -> str:
         self._parts.prerequisites.check(self._planned)

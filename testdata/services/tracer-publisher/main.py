@@ -32,6 +32,9 @@ PUBLISH_TIMEOUT_S = 20.0
 READY_TIMEOUT_S = 3.0
 
 
+CONFIG_FILE = "tracer-config.yaml"
+
+
 class ConfigurationError(Exception):
     """The service cannot work as configured; the message says what is missing."""
 
@@ -68,6 +71,18 @@ def produced_topic(path: Path, key: str) -> str:
     return str(found[0])
 
 
+def configured_attributes(path: Path) -> dict[str, str]:
+    """Read which attributes every message carries; none when there is no such file."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+    attributes = config.get("attributes") or {}
+    return {str(name): str(value) for name, value in attributes.items()}
+
+
 def project_id() -> str:
     """Return the project that owns the topic."""
     project = os.environ.get("PROJECT_ID") or os.environ.get("GOOGLE_CLOUD_PROJECT")
@@ -98,9 +113,12 @@ class Identity:
 class TracePublisher:
     """Publishes traces to one topic; connects in the background, so that the port opens at once."""
 
-    def __init__(self, topic_path: str, identity: Identity) -> None:
+    def __init__(
+        self, topic_path: str, identity: Identity, attributes: dict[str, str] | None = None
+    ) -> None:
         self.topic_path = topic_path
         self._identity = identity
+        self._attributes = attributes or {}
         self._client: PublisherClient | None = None
         self._lock = threading.Lock()
 
@@ -116,9 +134,8 @@ class TracePublisher:
     def publish(self, trace_id: str) -> str:
         """Publish a message that starts a trace, and return its id once Pub/Sub has it."""
         message = {"trace_id": trace_id, "path": [self._identity.hop()]}
-        future = self.client().publish(
-            self.topic_path, json.dumps(message).encode(), trace_id=trace_id
-        )
+        attributes = {**self._attributes, "trace_id": trace_id}
+        future = self.client().publish(self.topic_path, json.dumps(message).encode(), **attributes)
         return str(future.result(timeout=PUBLISH_TIMEOUT_S))
 
     def check(self) -> None:
@@ -229,10 +246,11 @@ def main() -> int:
     try:
         topic = produced_topic(resources_file(), TOPIC_KEY)
         topic_path = topic if "/" in topic else f"projects/{project_id()}/topics/{topic}"
+        attributes = configured_attributes(Path(__file__).with_name(CONFIG_FILE))
     except ConfigurationError as error:
         log("CRITICAL", str(error))
         return 1
-    publisher = TracePublisher(topic_path, Identity.from_environment())
+    publisher = TracePublisher(topic_path, Identity.from_environment(), attributes)
     # A container listens on every interface (its image says so with HOST); one machine does not.
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080")))
     with PublisherServer(address, publisher) as server:
