@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from architecture.findings import InvalidArchitecture
+from architecture.findings import InvalidArchitecture, Severity
 from architecture.hydration import hydrate
 from architecture.loading import load
 from architecture.model import Architecture
-from architecture.ordering import service_levels
+from architecture.ordering import resource_levels, service_levels
 from architecture.rendering import to_yaml
 from architecture.service_resources import preflight_expectations
 from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of, template_files
@@ -34,9 +34,9 @@ class HydratedFile:
 
 
 def read_architecture(
-    path: Path, *, project_id: str, source_root: Path | None = None
+    path: Path, *, environment: str, project_id: str, source_root: Path | None = None
 ) -> HydratedFile:
-    """Load and hydrate an architecture file.
+    """Load an architecture file and hydrate it for an environment.
 
     Raises:
         ArchitectureInvalid: with every finding.
@@ -49,11 +49,13 @@ def read_architecture(
             base_dir=path.parent,
             project_id=project_id,
             source_root=source_root,
+            environment=environment,
         )
     except InvalidArchitecture as error:
         findings = tuple(str(finding) for finding in error.findings)
+        wrong = sum(finding.severity is Severity.ERROR for finding in error.findings)
         raise ArchitectureInvalid(
-            f"{path} has {counted(len(findings), 'error')}", findings=findings
+            f"{path} has {counted(wrong, 'error')}", findings=findings
         ) from error
     refused = unsupported_resources(architecture)
     if refused:
@@ -108,6 +110,7 @@ class LocalPlanner:
             director=architecture.director.name,
             services=tuple(service.name for _, service in architecture.services()),
             dataflows=tuple(architecture.application_dataflows()),
+            resource_levels=resource_levels(architecture),
             levels=service_levels(architecture),
             warnings=(*self._file.warnings, *untested),
         )

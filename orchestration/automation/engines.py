@@ -39,7 +39,9 @@ def choose_engine(name: EngineName) -> PulumiCommand:
     from rehearsal.engine.command import EmbeddedPulumi  # noqa: PLC0415
     from rehearsal.providers import PROVIDERS  # noqa: PLC0415
 
-    return EmbeddedPulumi(PROVIDERS)
+    engine = EmbeddedPulumi(PROVIDERS)
+    engine.warm_up()
+    return engine
 
 
 def _real_pulumi() -> PulumiCommand:

@@ -72,6 +72,7 @@ def open_request(request: Request) -> Opened:
         )
     file = read_architecture(
         request.architecture,
+        environment=environment.name,
         project_id=request.project or DEFAULT_PROJECT,
         source_root=request.source_root,
     )

@@ -129,7 +129,9 @@ class Conductor:
         self._parts.deployment.wait_until_healthy(self._planned.director, director.url)
 
     def _set_up_dataflows(self) -> str:
-        self._state.dataflows = self._parts.director.set_up(self._planned.dataflows)
+        for level in self._planned.resource_levels:
+            done = self._parts.director.set_up(level)
+            self._state.dataflows = (*self._state.dataflows, *done)
         return f"{counted(len(self._state.dataflows), 'dataflow')} set up by the director"
 
     def _wait_for_resource_iam(self) -> str:

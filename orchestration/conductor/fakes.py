@@ -27,6 +27,7 @@ PLAN = PlanOutcome(
     director="director",
     services=("cart", "mail", "stock"),
     dataflows=("orders", "supply"),
+    resource_levels=(("orders", "supply"),),
     levels=(("supply",), ("orders",)),
 )
 SERVICES = {"orders": ("cart", "mail"), "supply": ("stock",)}

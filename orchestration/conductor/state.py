@@ -26,6 +26,9 @@ class PlanOutcome(Frozen):
     director: str
     services: tuple[str, ...]
     dataflows: tuple[str, ...]
+    # Dataflows whose resources can be set up side by side, in order: a subscription may be to
+    # another dataflow's topic.
+    resource_levels: tuple[tuple[str, ...], ...]
     # Dataflows whose services can be deployed side by side, in order.
     levels: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...] = ()

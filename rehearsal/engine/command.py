@@ -72,6 +72,10 @@ class EmbeddedPulumi(PulumiCommand):
         self._providers = providers
         self._launcher = launcher or _shared_zygote()
 
+    def warm_up(self) -> None:
+        """Begin to import what programs need, so that the first one does not wait for it."""
+        self._launcher.warm_up()
+
     def run(
         self,
         args: list[str],
