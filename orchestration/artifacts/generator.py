@@ -15,6 +15,7 @@ import yaml
 from architecture.model import Architecture
 from architecture.service_resources import resources_for
 from orchestration.environments import write_atomically
+from orchestration.errors import UsageError
 
 FILE_NAME = "resources.yaml"
 
@@ -25,13 +26,27 @@ class ConfigGenerator:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def generate(self, architecture: Architecture) -> Mapping[str, Path]:
-        """Write all files and give their paths by service; files of services gone are deleted."""
-        files = {
-            service.name: self._write(service.name, architecture)
-            for service in architecture.all_services()
-        }
-        for leftover in self._folder.iterdir():
+    def generate(
+        self, architecture: Architecture, *, keep_others: bool = False
+    ) -> Mapping[str, Path]:
+        """Write all files and give their paths by service.
+
+        Folders of services that are gone are deleted, unless others may be in the folder too.
+
+        Raises:
+            UsageError: the folder cannot be written to.
+        """
+        try:
+            files = {
+                service.name: self._write(service.name, architecture)
+                for service in architecture.all_services()
+            }
+        except OSError as error:
+            raise UsageError(
+                f"{self._folder} cannot be written to: {error.strerror}",
+                hint="name another folder with --out",
+            ) from error
+        for leftover in () if keep_others else self._folder.iterdir():
             if leftover.name not in files:
                 shutil.rmtree(leftover)
         return files

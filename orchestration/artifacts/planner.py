@@ -40,7 +40,6 @@ def read_architecture(
 
     Raises:
         ArchitectureInvalid: with every finding.
-        UsageError: it holds resources of a kind that no stack declares yet.
     """
     try:
         loaded = load(path)
@@ -57,13 +56,21 @@ def read_architecture(
         raise ArchitectureInvalid(
             f"{path} has {counted(wrong, 'error')}", findings=findings
         ) from error
+    return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
+
+
+def require_deployable(architecture: Architecture) -> None:
+    """Refuse what no stack declares: a system without some of its resources cannot work.
+
+    Raises:
+        UsageError: naming every such resource.
+    """
     refused = unsupported_resources(architecture)
     if refused:
         raise UsageError(
-            f"{path}: these kinds of resources cannot be deployed yet: {'; '.join(refused)}",
+            f"these resources are of kinds that cannot be deployed yet: {'; '.join(refused)}",
             hint=f"kinds that can be deployed: {', '.join(sorted(SUPPORTED_KINDS))}",
         )
-    return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
 
 
 class LocalPlanner:

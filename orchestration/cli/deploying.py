@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from orchestration.artifacts.planner import HydratedFile, read_architecture
+from orchestration.artifacts.planner import HydratedFile, read_architecture, require_deployable
 from orchestration.automation.engines import EngineName
 from orchestration.cli.console import output
 from orchestration.cli.progress import choose_progress
@@ -59,7 +59,7 @@ def open_request(request: Request) -> Opened:
     """Understand a request; makes the environment if it is new.
 
     Raises:
-        UsageError: an option has no such value.
+        UsageError: an option has no such value, or a resource cannot be deployed.
         ArchitectureInvalid: the file has errors.
         EnvironmentMismatch: the environment holds something else.
     """
@@ -77,6 +77,7 @@ def open_request(request: Request) -> Opened:
         source_root=request.source_root,
     )
     architecture = file.architecture
+    require_deployable(architecture)
     if request.project is not None and architecture.project_id != request.project:
         raise UsageError(
             f"{request.architecture} names project {architecture.project_id!r},"

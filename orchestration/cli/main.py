@@ -123,6 +123,26 @@ def preview(
 
 
 @app.command()
+def generate(
+    architecture: ArchitectureFile,
+    env: EnvironmentName = "local",
+    project: Project = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder to write to; by default the environment's."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Write resources.yaml for every service; touches no cloud."""
+    from orchestration.cli import generating  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        generating.generate(architecture, env, project, out, as_json=as_json)
+
+
+@app.command()
 def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """Show what an environment holds, its last run, and what is running."""
     from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring

@@ -1,0 +1,75 @@
+"""`resources.yaml` per service: what it holds, and where it is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from orchestration.artifacts.generator import ConfigGenerator
+from orchestration.artifacts.planner import read_architecture
+from orchestration.cli.main import app
+
+ROOT = Path(__file__).parents[3]
+SAMPLE = ROOT / "testdata" / "architectures" / "tracer.yaml"
+SHARED = os.environ.get("CONDUCTOR_SHARED_TESTDATA")
+# The upstream tool's names of the services in its file, and of the files that it generated.
+REAL = {
+    "sd-f84c06fb": "tracer-servicedirector",
+    "tracer-publisher-f84c06fb": "tracer-tracer-publisher",
+    "tracer-subscriber-f84c06fb": "tracer-tracer-subscriber",
+}
+
+
+def generate(source: Path, folder: Path) -> dict[str, object]:
+    """Generate into a folder and read everything back."""
+    file = read_architecture(source, environment="local", project_id="local-proj")
+    files = ConfigGenerator(folder).generate(file.architecture)
+    return {name: yaml.safe_load(path.read_text()) for name, path in files.items()}
+
+
+def test_each_service_sees_exactly_its_links(tmp_path: Path) -> None:
+    """0.7, 0.19: the publisher its topic, the subscriber its subscription and its topic."""
+    found = generate(SAMPLE, tmp_path)
+    publisher, subscriber = found["tracer-publisher"], found["tracer-subscriber"]
+    assert isinstance(publisher, dict)
+    assert isinstance(subscriber, dict)
+    assert [topic["name"] for topic in publisher["topics"]] == ["tracer-topic"]
+    assert "subscriptions" not in publisher
+    assert [topic["name"] for topic in subscriber["topics"]] == ["verify-topic"]
+    assert [item["name"] for item in subscriber["subscriptions"]] == ["tracer-sub"]
+
+
+def test_it_needs_no_network_and_no_credentials(tmp_path: Path) -> None:
+    """1.1: the command works with nothing but the file."""
+    done = CliRunner().invoke(app, ["generate", str(SAMPLE), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out" / "servicedirector" / "resources.yaml").is_file()
+
+
+def test_folders_of_services_that_are_gone_are_deleted(tmp_path: Path) -> None:
+    """The environment's own folder mirrors the architecture."""
+    (tmp_path / "old-service").mkdir()
+    generate(SAMPLE, tmp_path)
+    assert not (tmp_path / "old-service").exists()
+
+
+def test_a_folder_that_the_user_names_keeps_what_else_it_holds(tmp_path: Path) -> None:
+    """`--out` never deletes what it did not write."""
+    (tmp_path / "notes").mkdir()
+    done = CliRunner().invoke(app, ["generate", str(SAMPLE), "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "notes").is_dir()
+
+
+@pytest.mark.skipif(SHARED is None, reason="CONDUCTOR_SHARED_TESTDATA is not set")
+def test_a_real_file_gives_what_the_upstream_tool_gave(tmp_path: Path) -> None:
+    """Field for field what the real generated files hold."""
+    real = Path(str(SHARED)) / "real"
+    found = generate(real / "tracer-hydrated.services.yaml", tmp_path)
+    for service, name in REAL.items():
+        expected = yaml.safe_load((real / f"{name}.resources.yaml").read_text())
+        assert found[service] == expected
