@@ -64,10 +64,14 @@ class GrantProbe(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to try and when to give up; times in seconds."""
+    """How often to try and when to give up; times in seconds.
+
+    An interval that grows by a tenth stays about a tenth of the time waited so far, and that is
+    how much too late a grant is noticed at most.
+    """
 
     first_s: float = 0.2
-    growth: float = 1.3
+    growth: float = 1.1
     longest_s: float = 10.0
     confirmations: int = 2
     deadline_s: float = 600.0

@@ -19,6 +19,8 @@ from rich.tree import Tree
 from orchestration.conductor.events import RunEvent, RunEventKind
 
 SHOWN_RUNNING = 6
+# A component's children say what was made; the component itself would say it twice.
+OUR_COMPONENTS = "conductor:"
 OPERATION_SIGNS = {
     "create": "+",
     "update": "~",
@@ -221,7 +223,9 @@ def describe(event: RunEvent) -> str:
     operation = str(event.fields.get("operation", ""))
     if template is None:
         return ""
-    if event.kind is RunEventKind.RESOURCE_FINISHED and operation not in OPERATION_SIGNS:
+    if event.kind is RunEventKind.RESOURCE_FINISHED and (
+        operation not in OPERATION_SIGNS or str(event.fields["type"]).startswith(OUR_COMPONENTS)
+    ):
         return ""
     fields = {
         name: escape(value) if isinstance(value, str) else value
