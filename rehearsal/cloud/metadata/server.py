@@ -4,6 +4,7 @@ Owns `/computeMetadata/…` and the ping. Any other path on the same port is an 
 token and has the account's identity; `rehearsal.cloud.front` answers it.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -48,7 +49,13 @@ class MetadataServer:
 
     async def start(self) -> None:
         """Open a free port."""
-        self.port = await self._listener.open(0)
+        # asyncio loses the socket when opening is cancelled half-way: finish, then be cancelled.
+        opening = asyncio.create_task(self._listener.open(0))
+        try:
+            self.port = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await opening
+            raise
 
     async def stop(self) -> None:
         """Close the port."""

@@ -87,7 +87,11 @@ async def serve_grpc(cloud: LocalCloud, principal: str, port: int = 0) -> Pubsub
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((_Methods(cloud, principal),))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
-    await server.start()
+    try:
+        await server.start()
+    except BaseException:
+        await server.stop(None)
+        raise
     return PubsubPort(server, bound)
 
 
