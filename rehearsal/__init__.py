@@ -1,1 +1,1 @@
-"""The embedded default: a local cloud and a small Pulumi engine. It knows nothing of the packages above."""
+"""The embedded default: a local cloud and a small Pulumi engine; knows nothing of the product."""

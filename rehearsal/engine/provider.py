@@ -33,7 +33,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 Value: TypeAlias = (
-    "None | bool | int | float | str | Unknown | Sequence[Value] | Mapping[str, Value]"
+    "bool | int | float | str | Unknown | Sequence[Value] | Mapping[str, Value] | None"
 )
 Properties: TypeAlias = dict[str, Value]
 

@@ -113,7 +113,7 @@ class FakeProvider:
         urn: str,
         type_: str,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 (the interface's)
+        timeout: float,
         preview: bool,
     ) -> CreateResult:
         """Make a thing whose name is not taken."""
@@ -156,7 +156,7 @@ class FakeProvider:
         old_outputs: Properties,
         old_inputs: Properties,
         news: Properties,
-        timeout: float,  # noqa: ASYNC109 (the interface's)
+        timeout: float,
         preview: bool,
     ) -> Properties:
         """Change a thing."""
@@ -174,7 +174,7 @@ class FakeProvider:
         id: str,  # noqa: A002
         outputs: Properties,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 (the interface's)
+        timeout: float,
     ) -> None:
         """Delete a thing; one that is gone is no error."""
         await self._work("delete", urn, inputs)

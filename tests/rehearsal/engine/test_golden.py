@@ -130,7 +130,7 @@ class FakeGoogle(FakeProvider):
         urn: str,
         type_: str,
         inputs: Properties,
-        timeout: float,  # noqa: ASYNC109 (the interface's)
+        timeout: float,
         preview: bool,
     ) -> CreateResult:
         """Make a resource, or refuse a name that is taken."""
