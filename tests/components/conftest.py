@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,11 +133,28 @@ class Program:
         stacks: Mapping[str, Any] | None = None,
     ) -> Recording:
         """Run a declaration to its end and return what it registered and put out."""
+        # Pulumi wants a current loop; a test before this one may have closed the last.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            return self._run(declare, stack, preview, config or {}, stacks or {})
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def _run(
+        self,
+        declare: Callable[[], Outputs | None],
+        stack: str,
+        preview: bool,  # noqa: FBT001 - handed through
+        config: Mapping[str, str],
+        stacks: Mapping[str, Any],
+    ) -> Recording:
         recording = Recording()
-        cloud = _Cloud(preview=preview, stacks=stacks or {})
+        cloud = _Cloud(preview=preview, stacks=stacks)
         monitor = _Monitor(cloud, recording)
         pulumi.runtime.set_mocks(cloud, "conductor", stack, preview, monitor=monitor)
-        pulumi.runtime.set_all_config(dict(config or {}))
+        pulumi.runtime.set_all_config(dict(config))
 
         @pulumi.runtime.test
         def program() -> pulumi.Output[Any]:
