@@ -133,28 +133,17 @@ class Program:
         stacks: Mapping[str, Any] | None = None,
     ) -> Recording:
         """Run a declaration to its end and return what it registered and put out."""
-        # Pulumi wants a current loop; a test before this one may have closed the last.
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
+        # Pulumi wants a current loop, and a test before this one may have closed the last. It is
+        # left as the current one: outputs that a test looks at later belong to it.
         try:
-            return self._run(declare, stack, preview, config or {}, stacks or {})
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
-
-    def _run(
-        self,
-        declare: Callable[[], Outputs | None],
-        stack: str,
-        preview: bool,  # noqa: FBT001 - handed through
-        config: Mapping[str, str],
-        stacks: Mapping[str, Any],
-    ) -> Recording:
+            asyncio.get_event_loop_policy().get_event_loop()
+        except RuntimeError:
+            asyncio.set_event_loop(asyncio.new_event_loop())
         recording = Recording()
-        cloud = _Cloud(preview=preview, stacks=stacks)
+        cloud = _Cloud(preview=preview, stacks=stacks or {})
         monitor = _Monitor(cloud, recording)
         pulumi.runtime.set_mocks(cloud, "conductor", stack, preview, monitor=monitor)
-        pulumi.runtime.set_all_config(dict(config))
+        pulumi.runtime.set_all_config(dict(config or {}))
 
         @pulumi.runtime.test
         def program() -> pulumi.Output[Any]:
