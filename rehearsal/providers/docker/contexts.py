@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -93,8 +93,8 @@ class BuildContext:
                 raise BuildError(f"{file.path}: {error}") from error
 
 
-def read_context(folder: Path) -> BuildContext:
-    """Read the files of a build context.
+def read_context(folder: Path, *, kept: Collection[str] = ()) -> BuildContext:
+    """Read the files of a build context; those `kept` also where they are ignored.
 
     Raises:
         BuildError: the folder does not exist, or cannot be read.
@@ -106,7 +106,7 @@ def read_context(folder: Path) -> BuildContext:
         files = [
             _context_file(folder, path)
             for path in sorted(_walk(folder))
-            if not ignored.match_file(str(path))
+            if str(path) in kept or not ignored.match_file(str(path))
         ]
     except OSError as error:
         raise BuildError(f"the build context cannot be read: {error}") from error

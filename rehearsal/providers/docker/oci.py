@@ -58,7 +58,7 @@ def assemble(context: BuildContext, platform: str = "") -> Image:
     """
     command = context.start_command()
     context.check_sources()
-    tar = _layer(context)
+    tar = pack(context, _WORKSPACE)
     layer = Blob(_compressed(tar), _LAYER_TYPE)
     system, _, architecture = (platform or _DEFAULT_PLATFORM).partition("/")
     config = _json_blob(
@@ -94,26 +94,27 @@ def _compressed(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
-def _layer(context: BuildContext) -> bytes:
+def pack(context: BuildContext, folder: str = "") -> bytes:
+    """Pack a context's files as a tar archive below a folder; equal contexts give equal bytes."""
+    root = PurePosixPath(folder)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for folder in _folders(context):
-            archive.addfile(_entry(f"{folder}/", tarfile.DIRTYPE, 0o755))
+        for path in _folders(context, root):
+            archive.addfile(_entry(f"{path}/", tarfile.DIRTYPE, 0o755))
         for file in context.files:
-            archive.addfile(_file_entry(file), io.BytesIO(file.content))
+            archive.addfile(_file_entry(file, root), io.BytesIO(file.content))
     return buffer.getvalue()
 
 
-def _folders(context: BuildContext) -> list[str]:
-    root = PurePosixPath(_WORKSPACE)
+def _folders(context: BuildContext, root: PurePosixPath) -> list[str]:
     found = {root}
     for file in context.files:
         found.update(root / parent for parent in file.path.parents)
-    return sorted(str(folder) for folder in found)
+    return sorted(str(folder) for folder in found if folder.parts)
 
 
-def _file_entry(file: ContextFile) -> tarfile.TarInfo:
-    name = f"{_WORKSPACE}/{file.path}"
+def _file_entry(file: ContextFile, root: PurePosixPath) -> tarfile.TarInfo:
+    name = str(root / file.path)
     if file.link:
         entry = _entry(name, tarfile.SYMTYPE, 0o777)
         entry.linkname = file.link

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
+from rehearsal.docker_engine import DockerError, socket_path
 from rehearsal.engine.provider import (
     UNKNOWN,
     CheckFailure,
@@ -20,9 +21,10 @@ from rehearsal.engine.provider import (
 )
 from rehearsal.providers.checking import check_inputs
 from rehearsal.providers.comparing import Comparison, compare
+from rehearsal.providers.docker.builders import AssemblingBuilder, BuildPlan, ImageBuilder
 from rehearsal.providers.docker.contexts import BuildError, read_context
-from rehearsal.providers.docker.oci import Image, assemble
-from rehearsal.providers.docker.registry import Registry, basic_auth, parse_reference
+from rehearsal.providers.docker.daemon import DaemonBuilder
+from rehearsal.providers.docker.registry import Registry, parse_reference
 from rehearsal.providers.properties import (
     has_unknown,
     mapping,
@@ -34,6 +36,8 @@ from rehearsal.providers.schema import block, flag, text, text_map, texts
 
 IMAGE: Final = "docker:index/image:Image"
 _DIGEST: Final = "contextDigest"
+# The official provider's setting for the daemon; without it there is none here.
+_HOST: Final = "host"
 _TOKEN_VARIABLE: Final = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - a variable's name, no secret.
 _TOKEN_USER: Final = "oauth2accesstoken"  # noqa: S105 - the user that Google's registries expect.
 
@@ -63,40 +67,28 @@ FIELDS: Final = (
 _COMPARED: Final = (text("imageName"), _BUILD, block("registry", text("server")), flag("skipPush"))
 
 
-class ImageBuilder(Protocol):
-    """Makes images of build contexts."""
-
-    def build(self, context: Path, platform: str) -> Image:
-        """Build an image; runs in a thread.
-
-        Raises:
-            BuildError: the context cannot become an image.
-        """
-        ...
-
-
-class ContextBuilder:
-    """Builds without a docker daemon: the context becomes the image's only layer."""
-
-    def build(self, context: Path, platform: str) -> Image:
-        """Assemble the image."""
-        return assemble(read_context(context), platform)
-
-
 class DockerProvider:
     """The resource types of the `docker` package."""
 
     def __init__(self, builder: ImageBuilder | None = None) -> None:
-        self._builder = builder or ContextBuilder()
+        self._builder = builder or AssemblingBuilder()
         self._token = ""
 
     async def check_config(self, inputs: Properties) -> CheckResult:
-        """Accept any configuration: there is no daemon to configure."""
+        """Refuse a daemon that cannot be reached by a unix socket; accept anything else."""
+        host = optional_text(plain(inputs), _HOST)
+        try:
+            if host:
+                socket_path(host)
+        except DockerError as error:
+            return CheckResult(inputs, (CheckFailure(str(error), _HOST),))
         return CheckResult(inputs)
 
     async def configure(self, inputs: Properties, environ: Mapping[str, str]) -> None:
-        """Take the access token for registries that name no other credentials."""
-        del inputs
+        """Take the daemon, if one is named, and the token for registries without credentials."""
+        host = optional_text(plain(inputs), _HOST)
+        if host:
+            self._builder = DaemonBuilder(host)
         self._token = environ.get(_TOKEN_VARIABLE, "")
 
     async def check(
@@ -114,7 +106,7 @@ class DockerProvider:
             if not Path(context).is_absolute():
                 reason = f"'build.context' must be an absolute path, got {context!r}"
                 return CheckResult(inputs, (CheckFailure(reason, "build.context"),))
-            digest = await asyncio.to_thread(_digest, Path(context))
+            digest = await asyncio.to_thread(self._stamp, Path(context))
             inputs["build"] = {**build, **({_DIGEST: digest} if digest else {})}
         return CheckResult(inputs)
 
@@ -228,24 +220,53 @@ class DockerProvider:
         if is_preview and (has_unknown(name) or not await asyncio.to_thread(Path(context).is_dir)):
             # A context may be generated only after the preview.
             return outputs
-        reference = parse_reference(known_text(values, "imageName"))
+        plan = _plan(values)
         try:
-            image = await asyncio.to_thread(
-                self._builder.build, Path(context), optional_text(build, "platform")
-            )
-            if not is_preview and values.get("skipPush") is not True:
-                await self._registry(values).push(reference, image)
+            if is_preview:
+                digest = await self._builder.foresee(plan)
+            else:
+                digest = await self._builder.publish(
+                    plan, self._registry(values), is_pushed=values.get("skipPush") is not True
+                )
         except (BuildError, ProviderError) as error:
             raise ProviderError(f"image {name}: {error}") from error
-        return {**outputs, "repoDigest": f"{reference.repository}@{image.digest}"}
+        if digest:
+            outputs["repoDigest"] = f"{plan.reference.repository}@{digest}"
+        return outputs
 
     def _registry(self, values: Properties) -> Registry:
         given = mapping(values.get("registry"))
         username, password = (optional_text(given, key) for key in _CREDENTIAL)
         if not password and self._token:
             username, password = _TOKEN_USER, self._token
-        authorization = basic_auth(username, password) if password else ""
-        return Registry(parse_reference(known_text(values, "imageName")).host, authorization)
+        host = parse_reference(known_text(values, "imageName")).host
+        return Registry(host, username, password)
+
+    def _stamp(self, context: Path) -> str:
+        """Return what tells one build of a context from another, empty without a context (yet)."""
+        try:
+            return self._builder.stamp(read_context(context))
+        except BuildError:
+            return ""
+
+
+def _plan(values: Properties) -> BuildPlan:
+    build = mapping(values.get("build"))
+    return BuildPlan(
+        reference=parse_reference(known_text(values, "imageName")),
+        context=Path(optional_text(build, "context")),
+        dockerfile=optional_text(build, "dockerfile"),
+        platform=optional_text(build, "platform"),
+        arguments={name: str(value) for name, value in mapping(build.get("args")).items()},
+        target=optional_text(build, "target"),
+        network=optional_text(build, "network"),
+        extra_hosts=_texts(build.get("addHosts")),
+        cache_from=_texts(mapping(build.get("cacheFrom")).get("images")),
+    )
+
+
+def _texts(value: Value) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _server(values: Properties) -> Value:
@@ -254,14 +275,6 @@ def _server(values: Properties) -> Value:
         return server
     name = values.get("imageName")
     return name.partition("/")[0] if isinstance(name, str) else UNKNOWN
-
-
-def _digest(context: Path) -> str:
-    """Return the digest of a context, empty when there is none (yet)."""
-    try:
-        return read_context(context).digest
-    except BuildError:
-        return ""
 
 
 def _require_image(type_: str) -> None:

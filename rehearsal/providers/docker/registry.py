@@ -64,7 +64,7 @@ def is_local(host: str) -> bool:
         return False
 
 
-def basic_auth(username: str, password: str) -> str:
+def _basic_auth(username: str, password: str) -> str:
     """Return the header value of basic authentication."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
@@ -72,14 +72,16 @@ def basic_auth(username: str, password: str) -> str:
 class Registry:
     """One registry on this machine."""
 
-    def __init__(self, host: str, authorization: str) -> None:
+    def __init__(self, host: str, username: str = "", password: str = "") -> None:
         if not is_local(host):
             raise ProviderError(
                 f"the registry {host!r} is not on this machine: the embedded engine pushes to "
                 "the local cloud only; use a real pulumi for other registries"
             )
         self._base_url = f"http://{host}/v2/"
-        self._headers = {"Authorization": authorization} if authorization else {}
+        self.username = username
+        self.password = password
+        self._headers = {"Authorization": _basic_auth(username, password)} if password else {}
 
     async def push(self, reference: Reference, image: Image) -> None:
         """Push an image under its tag, without the blobs that are there already.
