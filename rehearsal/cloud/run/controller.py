@@ -13,6 +13,7 @@ from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run import conditions, templates
+from rehearsal.cloud.run.containers import Containers
 from rehearsal.cloud.run.images import ImageFiles
 from rehearsal.cloud.run.proxy import Routing, ServiceProxy
 from rehearsal.cloud.run.runner import RevisionRunner, Workshop
@@ -49,7 +50,8 @@ class RunController:
         folder = cloud.data_dir / "run"
         self._watchdog = Watchdog()
         images = ImageFiles(cloud.images, folder / "images")
-        self._workshop = Workshop(cloud, images, self._watchdog, folder)
+        self._containers = Containers(cloud, self._watchdog)
+        self._workshop = Workshop(cloud, images, self._containers, self._watchdog, folder)
         self._sites: dict[str, _Site] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -59,6 +61,7 @@ class RunController:
         Raises:
             PortTaken: another process has a service's port.
         """
+        await self._containers.remove_leftovers()
         for service in self.services.all():
             await self._open(service["name"], int(service["uri"].rsplit(":", 1)[1]))
         for service in self.services.all():
@@ -73,6 +76,7 @@ class RunController:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self._close(name) for name in list(self._sites)))
+        await self._containers.close()
         await self._watchdog.stop()
 
     async def create(self, service: JsonObject) -> JsonObject:

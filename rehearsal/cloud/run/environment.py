@@ -3,6 +3,7 @@
 import base64
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,26 +35,40 @@ class RevisionNames:
     revision: str
 
 
-def environment_of(
-    cloud: LocalCloud,
-    program: Program,
-    variables: dict[str, str],
-    names: RevisionNames,
-    identity: Identity,
-    *,
-    port: int,
-    home: Path,
-) -> dict[str, str]:
-    """Return everything that a revision's process gets to see."""
-    endpoint = f"http://127.0.0.1:{cloud.port}"
-    interpreter_folder = str(Path(sys.executable).parent)
+def process_surroundings(program: Program, home: Path) -> dict[str, str]:
+    """Return what a process has of this machine and of its image."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    interpreter_folder = str(Path(sys.executable).parent)
     return {
         **inherited,
         **program.environment,
         "PATH": os.pathsep.join([interpreter_folder, os.environ.get("PATH", os.defpath)]),
         "HOME": str(home),
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+def container_surroundings() -> dict[str, str]:
+    """Return what a container has beside its image's own settings.
+
+    Images say `HOST=0.0.0.0` because a container has a network of its own; here it has not.
+    """
+    return {"HOST": "127.0.0.1"}
+
+
+def environment_of(
+    cloud: LocalCloud,
+    surroundings: Mapping[str, str],
+    variables: Mapping[str, str],
+    names: RevisionNames,
+    identity: Identity,
+    *,
+    port: int,
+) -> dict[str, str]:
+    """Return everything that a revision gets to see."""
+    endpoint = f"http://127.0.0.1:{cloud.port}"
+    return {
+        **surroundings,
         # Nothing that was not pointed at the local cloud may reach the internet.
         "HTTP_PROXY": endpoint,
         "HTTPS_PROXY": endpoint,

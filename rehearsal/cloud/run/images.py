@@ -1,10 +1,12 @@
-"""Image contents on disk: each image is unpacked once, by digest.
+"""Images of revisions: what each starts, and whether as a process or in a container.
 
-There are no containers: the image's files become a folder, and what its configuration starts runs
-there as an ordinary process.
+An image that was assembled without docker has no system of its own. Its files become a folder,
+unpacked once by digest, and what its configuration starts runs there as an ordinary process. An
+image that was built of a Dockerfile tells so by its history, and runs as a container.
 """
 
 import asyncio
+import re
 import shutil
 import tarfile
 import tempfile
@@ -16,6 +18,9 @@ from rehearsal.cloud.artifactregistry.images import ImageManifest, Images
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import failed_precondition, not_found
 
+# Where the name within a registry ends: a tag or a digest begins.
+_NAME_END = re.compile("[:@]")
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -26,6 +31,17 @@ class Program:
     environment: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerImage:
+    """An image of the local registry to run as a container, and what overrides its own words."""
+
+    name: str
+    digest: str
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    workdir: str
+
+
 class ImageFiles:
     """The unpacked images of one local cloud."""
 
@@ -34,8 +50,8 @@ class ImageFiles:
         self._folder = folder
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def program(self, container: JsonObject, revision: str) -> Program:
-        """Return what a container starts, unpacking its image first where needed.
+    async def program(self, container: JsonObject, revision: str) -> Program | ContainerImage:
+        """Return what a revision starts, unpacking its image first where needed.
 
         Raises:
             ApiError: the image does not exist, or says not what to start.
@@ -46,6 +62,14 @@ class ImageFiles:
             raise not_found(
                 f"Revision '{revision}' is not ready and cannot serve traffic. "
                 f"Image '{reference}' not found."
+            )
+        if image.config.get("history"):
+            return ContainerImage(
+                name=_NAME_END.split(reference.partition("/")[2], maxsplit=1)[0],
+                digest=image.digest,
+                command=tuple(container.get("command") or ()),
+                arguments=tuple(container.get("args") or ()),
+                workdir=container.get("workingDir") or "",
             )
         root = self._folder / image.digest.replace(":", "-")
         async with self._locks.setdefault(image.digest, asyncio.Lock()):

@@ -16,17 +16,21 @@ from rehearsal.cloud.errors import ApiError, failed_precondition
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.metadata.server import Instance, MetadataServer
 from rehearsal.cloud.pubsub.grpc_server import PubsubPort, serve_grpc
+from rehearsal.cloud.run.containers import Containers, ServiceContainer
 from rehearsal.cloud.run.environment import (
     Identity,
     RevisionNames,
+    container_surroundings,
     environment_of,
+    process_surroundings,
     resolved_variables,
 )
-from rehearsal.cloud.run.images import ImageFiles, Program
+from rehearsal.cloud.run.images import ContainerImage, ImageFiles, Program
 from rehearsal.cloud.run.probes import StartupProbe
 from rehearsal.cloud.run.processes import ServiceProcess, free_port, is_taken
 from rehearsal.cloud.run.templates import container_of
 from rehearsal.cloud.run.watchdog import Watchdog
+from rehearsal.docker_engine import DockerError
 
 _PORT_ATTEMPTS = 3
 _FIRST_BACKOFF_S = 0.1
@@ -41,6 +45,7 @@ class Workshop:
 
     cloud: LocalCloud
     images: ImageFiles
+    containers: Containers
     watchdog: Watchdog
     folder: Path
 
@@ -50,7 +55,7 @@ class Workshop:
 
 
 class RevisionRunner:
-    """Keeps one process of a revision running."""
+    """Keeps one process (or container) of a revision running."""
 
     def __init__(self, workshop: Workshop, name: str, template: JsonObject) -> None:
         """Prepare a revision by its full name (`…/services/S/revisions/R`)."""
@@ -65,7 +70,7 @@ class RevisionRunner:
             workshop.cloud, Instance(secrets.token_hex(32), region, template["serviceAccount"])
         )
         self._pubsub: PubsubPort | None = None
-        self._process: ServiceProcess | None = None
+        self._process: ServiceProcess | ServiceContainer | None = None
         self._ready = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -137,7 +142,7 @@ class RevisionRunner:
             await self._pubsub.stop()
         await self._metadata.stop()
 
-    async def _start_process(self) -> ServiceProcess:
+    async def _start_process(self) -> ServiceProcess | ServiceContainer:
         shop, revision = self._workshop, self.names.revision
         program = await shop.images.program(container_of(self.template), revision)
         variables = await resolved_variables(shop.cloud, self.template, revision)
@@ -160,36 +165,46 @@ class RevisionRunner:
         return self._workshop.log_of(self.names.service, self.names.revision)
 
     async def _spawn(
-        self, program: Program, variables: dict[str, str], port: int
-    ) -> ServiceProcess:
-        shop = self._workshop
-        home = shop.folder / "homes" / self.names.service
-        for folder in (self._log.parent, home):
-            folder.mkdir(parents=True, exist_ok=True)
-        assert self._pubsub is not None
-        environment = environment_of(
-            shop.cloud,
-            program,
-            variables,
-            self.names,
-            Identity(self._metadata.address, self._pubsub.port),
-            port=port,
-            home=home,
-        )
+        self, program: Program | ContainerImage, variables: dict[str, str], port: int
+    ) -> ServiceProcess | ServiceContainer:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
+            if isinstance(program, ContainerImage):
+                return await self._workshop.containers.start(
+                    program,
+                    service=self.names.service,
+                    port=port,
+                    environment=self._environment(container_surroundings(), variables, port),
+                    log=self._log,
+                )
+            home = self._workshop.folder / "homes" / self.names.service
+            home.mkdir(parents=True, exist_ok=True)
             return await ServiceProcess.start(
                 program,
                 port=port,
-                environment=environment,
+                environment=self._environment(process_surroundings(program, home), variables, port),
                 log=self._log,
-                watchdog=shop.watchdog,
+                watchdog=self._workshop.watchdog,
             )
-        except OSError as error:
+        except (OSError, DockerError) as error:
             raise failed_precondition(
                 f"{_not_listening(self.names.revision)} Starting it failed: {error}"
             ) from error
 
-    async def _keep_running(self, process: ServiceProcess) -> None:
+    def _environment(
+        self, surroundings: dict[str, str], variables: dict[str, str], port: int
+    ) -> dict[str, str]:
+        assert self._pubsub is not None
+        return environment_of(
+            self._workshop.cloud,
+            surroundings,
+            variables,
+            self.names,
+            Identity(self._metadata.address, self._pubsub.port),
+            port=port,
+        )
+
+    async def _keep_running(self, process: ServiceProcess | ServiceContainer) -> None:
         backoff_s = _FIRST_BACKOFF_S
         while True:
             began_at_s = time.monotonic()
