@@ -1,0 +1,125 @@
+"""Grants tried for real on a local cloud that delays them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from architecture.grants import Grant, GrantResource, ResourceKind
+from orchestration.access.probes import Caller, CloudProbe
+from orchestration.access.waiting import GrantGroup, Pace, TestedBy, wait_until_effective
+from orchestration.environments import Environment
+from orchestration.errors import CloudUnreachable
+from orchestration.settings import Settings
+from orchestration.targets.local import LocalTarget, stop_cloud_of
+
+PROJECT = "local-proj"
+EMAIL = f"cart-sa@{PROJECT}.iam.gserviceaccount.com"
+MEMBER = f"serviceAccount:{EMAIL}"
+ACCOUNT = f"projects/{PROJECT}/serviceAccounts/{EMAIL}"
+TOPIC = f"projects/{PROJECT}/topics/orders"
+QUICK = Pace(first_s=0.02, confirmations=2, deadline_s=20)
+
+
+class Project:
+    """A project with a topic and an account, changed over its REST APIs."""
+
+    def __init__(self, target: LocalTarget) -> None:
+        self.target = target
+        for service in ("iam.googleapis.com", "pubsub.googleapis.com"):
+            self.call("POST", "serviceusage", f"projects/{PROJECT}/services/{service}:enable")
+        self.call("POST", "iam", f"projects/{PROJECT}/serviceAccounts", {"accountId": "cart-sa"})
+        self.call("PUT", "pubsub", TOPIC, {})
+
+    def call(
+        self, method: str, api: str, path: str, body: dict[str, object] | None = None
+    ) -> dict[str, object]:
+        """Call an API as the deployer."""
+        answer = httpx.request(
+            method,
+            f"{self.target.endpoints()[api]}/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self.target.access_token()}"},
+        )
+        assert answer.is_success, answer.text
+        found: dict[str, object] = answer.json()
+        return found
+
+    def bind(self, api: str, path: str, role: str, member: str) -> None:
+        """Grant one role on a resource."""
+        policy = {"policy": {"bindings": [{"role": role, "members": [member]}]}}
+        self.call("POST", api, f"{path}:setIamPolicy", policy)
+
+    def probe(self, roles: dict[str, tuple[str, ...]] | None = None) -> CloudProbe:
+        """Make a probe that runs as the deployer."""
+        caller = Caller(self.target.deployer, self.target.access_token, self.target.endpoints())
+        return CloudProbe(caller, project_id=PROJECT, custom_roles=roles or {})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project on a local cloud that delays every grant by 1 to 3 seconds."""
+    environment = Environment("local", Settings(tmp_path))
+    target = LocalTarget(environment, project_id=PROJECT, region="europe-west1")
+    target.prepare()
+    yield Project(target)
+    stop_cloud_of(environment)
+
+
+def on_topic(role: str, member: str = MEMBER) -> Grant:
+    """Make a grant on the topic."""
+    return Grant(member, role, GrantResource(ResourceKind.TOPIC, "orders"), "dataflow", "f", "")
+
+
+def on_account(member: str) -> Grant:
+    """Make the grant by which the deployer may act as the account."""
+    resource = GrantResource(ResourceKind.SERVICE_ACCOUNT, EMAIL)
+    return Grant(member, "roles/iam.serviceAccountTokenCreator", resource, "foundation", None, "")
+
+
+def test_a_grant_is_tried_as_its_member_and_takes_its_time(project: Project) -> None:
+    """0.6, 3.4: accepted at once, effective later; the wait ends only then, and says how."""
+    deployer = project.target.deployer
+    project.bind("iam", ACCOUNT, "roles/iam.serviceAccountTokenCreator", deployer)
+    project.bind("pubsub", TOPIC, "roles/pubsub.publisher", MEMBER)
+    grants = [on_account(deployer), on_topic("roles/pubsub.publisher")]
+    probe = project.probe()
+    first = probe.try_group(GrantGroup(MEMBER, grants[1].resource, (grants[1],)))
+    assert not first[grants[1]].works
+    assert "cannot impersonate it yet" in first[grants[1]].why
+    own, tried = wait_until_effective(grants, probe, QUICK)
+    probe.close()
+    assert own.tested_by is TestedBy.DEPLOYER
+    assert tried.tested_by is TestedBy.IMPERSONATION
+    # Seeded delays are 1 to 3 s; some of it passed before the wait began.
+    assert 0.5 < own.delay_s < 3.5
+    assert tried.delay_s < 3.5
+
+
+def test_a_role_that_we_know_no_permission_of_is_read_back(project: Project) -> None:
+    """0.6: reading the policy is no proof, and the report says that it was only read."""
+    role = "roles/pubsub.editor"
+    project.bind("pubsub", TOPIC, role, "group:ops@example.com")
+    grant = on_topic(role, "group:ops@example.com")
+    probe = project.probe()
+    (found,) = wait_until_effective([grant], probe, QUICK)
+    missing = on_topic("roles/pubsub.admin", "group:ops@example.com")
+    tried = probe.try_group(GrantGroup(missing.member, missing.resource, (missing,)))
+    probe.close()
+    assert found.tested_by is TestedBy.POLICY
+    assert tried[missing].why == "it is not in the policy"
+
+
+def test_a_cloud_that_is_gone_is_an_error_not_a_wait(tmp_path: Path) -> None:
+    """Waiting for ten minutes for a cloud that is not there helps nobody."""
+    caller = Caller(
+        "user:me@example.com", lambda: "token", {"pubsub": "http://127.0.0.1:9/pubsub/v1"}
+    )
+    probe = CloudProbe(caller, project_id=PROJECT, custom_roles={})
+    grant = on_topic("roles/pubsub.publisher", "user:me@example.com")
+    with pytest.raises(CloudUnreachable):
+        wait_until_effective([grant], probe, QUICK)
+    probe.close()
