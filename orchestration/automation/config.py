@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import yaml
@@ -22,8 +22,15 @@ class StackConfigFiles:
         """The file of one stack."""
         return self._folder / f"Pulumi.{stack}.yaml"
 
-    def write(self, stack: str, values: Mapping[str, Json]) -> None:
-        """Set our keys; keys of others, and the encryption salt, stay.
+    def read(self, stack: str) -> Mapping[str, Json]:
+        """Give a stack's configuration; nothing when it has none."""
+        held = _read(self.path(stack)).get("config")
+        return held if isinstance(held, dict) else {}
+
+    def write(
+        self, stack: str, values: Mapping[str, Json], *, without: Collection[str] = ()
+    ) -> None:
+        """Set our keys and drop some; keys of others, and the encryption salt, stay.
 
         Stacks of one environment share a salt: deriving the key of one takes a quarter of a
         second, and every stack would pay it again.
@@ -36,7 +43,11 @@ class StackConfigFiles:
             if salt is not None:
                 content = {"encryptionsalt": salt, **content}
         held = content.get("config")
-        content["config"] = {**(held if isinstance(held, dict) else {}), **values}
+        others = held if isinstance(held, dict) else {}
+        content["config"] = {
+            **{key: value for key, value in others.items() if key not in without},
+            **values,
+        }
         if content != before:
             write_atomically(path, yaml.safe_dump(content, sort_keys=False))
 

@@ -16,6 +16,7 @@ from orchestration.conductor.assembly import RunOptions, run_up
 from orchestration.environments import Environment, TargetName
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
+from orchestration.targets.builders import BuilderName, choose_builder
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -35,11 +36,13 @@ class Request:
     engine: str
     refresh: bool
     propagation: str
+    builder: str = "auto"
 
     def words(self) -> dict[str, str]:
         """Give the options for the run's record."""
         return {
             "engine": self.engine,
+            "builder": self.builder,
             "refresh": str(self.refresh).lower(),
             "source_root": str(self.source_root or ""),
         }
@@ -66,6 +69,9 @@ def open_request(request: Request) -> Opened:
     environment = Environment(request.environment, Settings.from_environment())
     target = _target_name(request, environment)
     engine = _one_of(EngineName, request.engine, "--engine")
+    builder = choose_builder(
+        _one_of(BuilderName, request.builder, "--builder"), engine, environment
+    )
     if request.propagation not in PROPAGATION_MODES:
         raise UsageError(
             f"--propagation {request.propagation!r} is none of: {', '.join(PROPAGATION_MODES)}"
@@ -97,6 +103,7 @@ def open_request(request: Request) -> Opened:
             project_id=architecture.project_id,
             region=architecture.region,
             propagation=request.propagation,
+            builder=builder,
         ),
         engine=engine,
     )

@@ -38,6 +38,14 @@ SourceRoot = Annotated[
 Engine = Annotated[
     str, typer.Option("--engine", help="Pulumi's engine: auto, embedded, or the real pulumi.")
 ]
+Builder = Annotated[
+    str,
+    typer.Option(
+        "--builder",
+        help="What builds images: docker, assemble (no docker needed), or auto, which is what the "
+        "environment was last deployed with, at first assemble.",
+    ),
+]
 Refresh = Annotated[
     bool, typer.Option("--refresh/--no-refresh", help="Look for drift before comparing.")
 ]
@@ -53,6 +61,7 @@ def up(
     project: Project = None,
     source_root: SourceRoot = None,
     engine: Engine = "auto",
+    builder: Builder = "auto",
     refresh: Refresh = True,
     propagation: Annotated[
         str, typer.Option(help="How the local cloud delays grants: seeded or none.")
@@ -76,6 +85,7 @@ def up(
                 project=project,
                 source_root=source_root,
                 engine=engine,
+                builder=builder,
                 refresh=refresh,
                 propagation=propagation,
             ),
@@ -92,6 +102,7 @@ def preview(
     project: Project = None,
     source_root: SourceRoot = None,
     engine: Engine = "auto",
+    builder: Builder = "auto",
     refresh: Refresh = True,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 10 when there are changes.")
@@ -113,6 +124,7 @@ def preview(
                 project=project,
                 source_root=source_root,
                 engine=engine,
+                builder=builder,
                 refresh=refresh,
                 propagation="seeded",
             ),

@@ -13,6 +13,7 @@ from orchestration.automation.results import Json
 from orchestration.environments import Environment, TargetName
 from orchestration.errors import CloudUnreachable
 from orchestration.settings import PROJECT_DIR_VARIABLE
+from orchestration.targets.builders import Builder
 
 if TYPE_CHECKING:
     # The client brings 0.5 s of imports along; only runs that send messages pay for it.
@@ -172,12 +173,19 @@ class LocalTarget:
     name = TargetName.LOCAL
 
     def __init__(
-        self, environment: Environment, *, project_id: str, region: str, propagation: str = "seeded"
+        self,
+        environment: Environment,
+        *,
+        project_id: str,
+        region: str,
+        propagation: str = "seeded",
+        builder: Builder | None = None,
     ) -> None:
         self.project_id = project_id
         self._environment = environment
         self._region = region
         self._propagation = propagation
+        self._builder = builder or Builder()
         self._info: CloudInfo | None = None
 
     def prepare(self) -> None:
@@ -185,7 +193,9 @@ class LocalTarget:
 
         Raises:
             CloudUnreachable: it did not start.
+            PrerequisitesMissing: images are to be built with docker, and no daemon answers.
         """
+        self._builder.require()
         from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
 
         try:
@@ -240,6 +250,10 @@ class LocalTarget:
             "conductor:registry": f"127.0.0.1:{self.info.port}",
             "conductor:deployer": self.deployer,
         }
+
+    def images_config(self) -> Mapping[str, Json]:
+        """Say what builds the images."""
+        return self._builder.config()
 
     def director_environment(self) -> Mapping[str, str]:
         """The director shares this machine: the same folders serve it."""

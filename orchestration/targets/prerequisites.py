@@ -19,6 +19,7 @@ from orchestration.conductor.state import PlanOutcome
 from orchestration.director.digests import PROGRAM_VARIABLE, program_digest
 from orchestration.environments import Environment
 from orchestration.errors import CloudUnreachable, PrerequisitesMissing
+from orchestration.targets.builders import DAEMON_KEY
 from orchestration.targets.target import Target
 
 # What the deployer's stacks call, one permission for each kind of resource (Google's IAM
@@ -79,8 +80,14 @@ class PrerequisitesCheck:
         values = stack_config(self._environment, self._target)
         files.write(first, values)
         self._operations.create(first)
+        images = stack_name(self._environment.name, "images")
         for stack in others:
-            files.write(stack, values)
+            if stack == images:
+                own = {**values, **self._target.images_config()}
+                # A daemon of an earlier choice must not be found any more.
+                files.write(stack, own, without=(DAEMON_KEY,))
+            else:
+                files.write(stack, values)
 
     def _findings(self) -> Iterator[str]:
         allowed = self._allowed()

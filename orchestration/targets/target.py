@@ -43,6 +43,10 @@ class Target(Protocol):
         """Give the configuration that every stack needs here: `gcp:*` and `conductor:*` keys."""
         ...
 
+    def images_config(self) -> Mapping[str, Json]:
+        """Give the configuration that only the stack of the images needs."""
+        ...
+
     def director_environment(self) -> Mapping[str, str]:
         """Give the variables by which the director finds the stacks' state and this project."""
         ...

@@ -105,7 +105,10 @@ def _failure(step: str, problem: str, printed: deque[str]) -> BuildError:
     words = " ".join(problem.split())
     if step.startswith("FROM "):
         base = step.split()[1]
-        return BuildError(f"the base image {base} is not here and cannot be pulled: {words}")
+        return BuildError(
+            f"the base image {base} is not here and cannot be pulled: {words}; load it into the "
+            "daemon, or build without docker (--builder assemble)"
+        )
     return BuildError("\n".join([f"step {step!r} failed: {words}", *printed]))
 
 
