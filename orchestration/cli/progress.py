@@ -59,8 +59,8 @@ def choose_progress(console: Console, *, as_json: bool) -> Progress:
     return TreeProgress(console) if console.is_terminal else PlainProgress(console)
 
 
-class JsonProgress:
-    """One JSON object per event on standard output."""
+class LineProgress:
+    """What is written is written: nothing to set up, nothing to take down."""
 
     def __enter__(self) -> Self:
         """Start showing."""
@@ -73,6 +73,10 @@ class JsonProgress:
         trace: TracebackType | None,
     ) -> None:
         """Stop showing."""
+
+
+class JsonProgress(LineProgress):
+    """One JSON object per event on standard output."""
 
     def __call__(self, event: RunEvent) -> None:
         """Print the event."""
@@ -80,23 +84,11 @@ class JsonProgress:
         sys.stdout.flush()
 
 
-class PlainProgress:
+class PlainProgress(LineProgress):
     """One line per fact that matters, for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-
-    def __enter__(self) -> Self:
-        """Start showing."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop showing."""
 
     def __call__(self, event: RunEvent) -> None:
         """Print a line, if the event is worth one."""
