@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import cast
 
-from pulumi.automation import EngineEvent
+from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from orchestration.automation.results import (
@@ -39,6 +40,8 @@ class EventReader:
         self.outputs: dict[str, Json] = {}
         self._on_event = on_event
         self._steps: dict[str, PlannedStep] = {}
+        # What was asked for last time, of resources that a refresh found changed or gone.
+        self._drifted: dict[str, Mapping[str, object]] = {}
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -53,6 +56,7 @@ class EventReader:
         elif event.res_outputs_event is not None:
             metadata = event.res_outputs_event.metadata
             self._report(EventKind.FINISHED, metadata)
+            self._note_drift(metadata)
             if metadata.type == ROOT_TYPE and metadata.new is not None:
                 self.outputs = {
                     name: _predicted(cast("Json", value))
@@ -80,8 +84,9 @@ class EventReader:
     def _plan(self, metadata: StepEventMetadata) -> None:
         if metadata.type == ROOT_TYPE or metadata.type.startswith(PROVIDER_PREFIX):
             return
-        if not metadata.logical:
+        if not metadata.logical or metadata.op is OpType.REFRESH:
             return
+        asked = self._drifted.get(metadata.urn)
         detailed = metadata.detailed_diff or {}
         changes = tuple(
             PropertyChange(path=path, kind=str(difference.diff_kind.value))
@@ -93,7 +98,19 @@ class EventReader:
             type=metadata.type,
             name=name_of(metadata.urn),
             changes=changes,
+            repairs_drift=asked is not None
+            and metadata.new is not None
+            and metadata.new.inputs == asked,
+            member=_member(metadata),
         )
+
+    def _note_drift(self, metadata: StepEventMetadata) -> None:
+        """Remember what was asked for where a refresh finds something else, or nothing."""
+        old, new = metadata.old, metadata.new
+        if metadata.op is not OpType.REFRESH or old is None:
+            return
+        if new is None or (new.inputs, new.outputs) != (old.inputs, old.outputs):
+            self._drifted[metadata.urn] = old.inputs or {}
 
     def _diagnose(self, event: DiagnosticEvent) -> None:
         message = COLOUR.sub("", event.message).strip()
@@ -117,6 +134,18 @@ class EventReader:
 def name_of(urn: str) -> str:
     """Take a resource's name from its URN."""
     return urn.rpartition("::")[2]
+
+
+def _member(metadata: StepEventMetadata) -> str:
+    """Take the member of an account or a grant from what is recorded, else from what is asked."""
+    for state in (metadata.old, metadata.new):
+        if state is None or not state.custom:
+            continue  # A component's properties are only what it says of itself.
+        for properties in (state.outputs, state.inputs):
+            member = (properties or {}).get("member")
+            if isinstance(member, str) and member != UNKNOWN_WIRE:
+                return member
+    return ""
 
 
 def _predicted(value: Json) -> Json:

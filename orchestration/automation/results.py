@@ -47,13 +47,15 @@ def ignore_event(_event: StackEvent) -> None:
 class StackResult:
     """What `up`, `refresh` or `destroy` did.
 
-    `changes` counts resources by operation (`create`, `update`, `same` …).
+    `changes` counts resources by operation (`create`, `update`, `same` …); `steps` are the
+    operations themselves.
     """
 
     stack: str
     outputs: Mapping[str, Json]
     changes: Mapping[str, int]
     duration_s: float
+    steps: tuple[PlannedStep, ...] = ()
 
     @property
     def changed(self) -> int:
@@ -76,13 +78,25 @@ class PropertyChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One operation that the next `up` would apply."""
+    """One operation that the next `up` would apply, or that an `up` has applied.
+
+    One that `repairs_drift` does nothing else: what is asked for is what was asked for last
+    time, but somebody changed or deleted the resource behind our back. `member` is the IAM
+    member that an account is, or that a grant is for.
+    """
 
     operation: str
     urn: str
     type: str
     name: str
     changes: tuple[PropertyChange, ...] = ()
+    repairs_drift: bool = False
+    member: str = ""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it leaves the resource as it is."""
+        return self.operation in QUIET_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

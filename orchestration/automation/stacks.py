@@ -118,6 +118,7 @@ class StackOperations:
             outputs=_plain(result.outputs),
             changes=_counts(result.summary.resource_changes or {}),
             duration_s=time.monotonic() - started,
+            steps=reader.steps,
         )
 
     def preview(

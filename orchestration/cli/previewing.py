@@ -53,7 +53,7 @@ def _show(console: Console, preview: StackPreview) -> None:
     same = sum(n for op, n in preview.changes.items() if op in QUIET_OPERATIONS)
     summary = _count(changes) if changes else f"no changes, {same} unchanged"
     console.print(f"[bold]{escape(preview.stack)}[/]: {summary}")
-    steps = [step for step in preview.steps if step.operation not in QUIET_OPERATIONS]
+    steps = [step for step in preview.steps if not step.is_quiet]
     if not steps:
         return
     table = Table(show_header=False, box=None, padding=(0, 1))
@@ -63,7 +63,7 @@ def _show(console: Console, preview: StackPreview) -> None:
             OPERATION_SIGNS.get(step.operation, step.operation),
             step.type,
             escape(step.name),
-            escape(paths),
+            escape(paths) + (" [dim](only repairs drift)[/]" if step.repairs_drift else ""),
             style=STYLES.get(step.operation),
         )
     console.print(table)
@@ -84,9 +84,10 @@ def _to_json(preview: StackPreview) -> dict[str, object]:
                 "type": step.type,
                 "name": step.name,
                 "paths": [change.path for change in step.changes],
+                "repairs_drift": step.repairs_drift,
             }
             for step in preview.steps
-            if step.operation not in QUIET_OPERATIONS
+            if not step.is_quiet
         ],
         "duration_s": round(preview.duration_s, 3),
     }
