@@ -57,9 +57,9 @@ class Rehearsal:
             check=False,
         )
 
-    def status(self) -> dict[str, Any]:
+    def status(self, env: str = "local") -> dict[str, Any]:
         """Read `conductor status --json`."""
-        done = self.run("status", "--json")
+        done = self.run("status", "--json", env=env)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
