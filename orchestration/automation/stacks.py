@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pulumi.automation import (
     CommandError,
@@ -25,6 +26,7 @@ from pulumi.automation import (
 )
 
 from orchestration.automation.events import EventReader
+from orchestration.automation.locks import owners_have_died
 from orchestration.automation.results import (
     Json,
     OnStackEvent,
@@ -33,6 +35,8 @@ from orchestration.automation.results import (
     ignore_event,
 )
 from orchestration.errors import StackFailed, StackLocked
+
+T = TypeVar("T")
 
 # Resources of one stack at once: the calls wait for the network, not for a processor.
 DEFAULT_PARALLEL = 32
@@ -104,12 +108,15 @@ class StackOperations:
         reader = EventReader(stack, on_event)
         started = time.monotonic()
         try:
-            result = self._open(stack).up(
-                parallel=DEFAULT_PARALLEL,
-                refresh=refresh,
-                continue_on_error=continue_on_error,
-                color="never",
-                on_event=reader,
+            result = self._unlocked(
+                stack,
+                lambda opened: opened.up(
+                    parallel=DEFAULT_PARALLEL,
+                    refresh=refresh,
+                    continue_on_error=continue_on_error,
+                    color="never",
+                    on_event=reader,
+                ),
             )
         except CommandError as error:
             raise _failure(stack, error, reader) from error
@@ -161,6 +168,17 @@ class StackOperations:
             return None
         return _plain(found.outputs())
 
+    def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
+        """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
+        opened = self._open(stack)
+        try:
+            return work(opened)
+        except ConcurrentUpdateError as error:
+            if not owners_have_died(str(error)):
+                raise
+            opened.cancel()
+            return work(opened)
+
     def _open(self, stack: str, extra: Mapping[str, str] | None = None) -> Stack:
         return create_or_select_stack(
             stack, work_dir=str(self._home.project_dir), opts=self._options(extra or {})
@@ -186,7 +204,7 @@ def _failure(stack: str, error: CommandError, reader: EventReader) -> StackFaile
         return StackLocked(
             f"stack {stack} is locked by another operation",
             stack=stack,
-            hint="wait for it to end; `conductor up` clears a lock whose owner has died",
+            hint="wait for it to end; a lock whose owner has died on this machine is cleared",
         )
     lines = reader.failures.lines()
     if not lines:

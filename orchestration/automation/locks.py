@@ -1,0 +1,32 @@
+"""Stacks' locks whose owner has died.
+
+Pulumi's lock is a file with the owner's name, host and process id; it has no expiry, so a killed
+process leaves it behind for ever. We hold the environment while we work on its stacks: a lock of
+one of its stacks whose process is gone from this machine is nobody's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+
+# As the engines print it (pulumi `pkg/backend/diy/lock.go`).
+OWNER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+
+
+def owners_have_died(message: str) -> bool:
+    """Say whether every lock in the engine's message belonged to a dead process of this machine."""
+    owners = [(found["host"], int(found["pid"])) for found in OWNER.finditer(message)]
+    here = socket.gethostname()
+    return bool(owners) and all(host == here and not _lives(pid) for host, pid in owners)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
