@@ -23,6 +23,7 @@ from rehearsal.providers.docker.registry import Registry
 
 # What a failed step printed last says more than its exit code.
 _OUTPUT_LINES: Final = 10
+_DAEMON_WORDS: Final = (" --->", "Removing intermediate container ")
 
 
 class DaemonBuilder:
@@ -75,7 +76,7 @@ async def _build(engine: DockerEngine, plan: BuildPlan, content: bytes) -> str:
         if line.startswith("Step "):
             step = line.partition(" : ")[2]
             printed.clear()
-        elif line.strip() and not line.startswith(" --->"):
+        elif line.strip() and not line.startswith(_DAEMON_WORDS):
             printed.append(line)
         image_id = _aux(report).get("ID", image_id)
     if not image_id:
