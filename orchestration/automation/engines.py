@@ -34,7 +34,7 @@ def choose_engine(name: EngineName) -> PulumiCommand:
         PrerequisitesMissing: the real `pulumi` was asked for, and is not there or too old.
     """
     if name is EngineName.PULUMI:
-        return _real_pulumi()
+        return require_pulumi()
     # The engine brings grpc along; a command that never runs a stack does not pay for it.
     from rehearsal.engine.command import EmbeddedPulumi  # noqa: PLC0415
     from rehearsal.providers import PROVIDERS  # noqa: PLC0415
@@ -44,7 +44,12 @@ def choose_engine(name: EngineName) -> PulumiCommand:
     return engine
 
 
-def _real_pulumi() -> PulumiCommand:
+def require_pulumi() -> PulumiCommand:
+    """Find the real `pulumi`.
+
+    Raises:
+        PrerequisitesMissing: it is not there, or too old.
+    """
     if shutil.which("pulumi") is None:
         raise PrerequisitesMissing("there is no `pulumi` on PATH", hint=INSTALL_HINT)
     try:

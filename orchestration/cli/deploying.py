@@ -68,10 +68,8 @@ def open_request(request: Request) -> Opened:
     """
     environment = Environment(request.environment, Settings.from_environment())
     target = _target_name(request, environment)
-    engine = _one_of(EngineName, request.engine, "--engine")
-    builder = choose_builder(
-        _one_of(BuilderName, request.builder, "--builder"), engine, environment
-    )
+    engine = one_of(EngineName, request.engine, "--engine")
+    builder = choose_builder(one_of(BuilderName, request.builder, "--builder"), engine, environment)
     if request.propagation not in PROPAGATION_MODES:
         raise UsageError(
             f"--propagation {request.propagation!r} is none of: {', '.join(PROPAGATION_MODES)}"
@@ -139,7 +137,7 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
 def _target_name(request: Request, environment: Environment) -> TargetName:
     record = environment.record()
     if request.target is not None:
-        return _one_of(TargetName, request.target, "--target")
+        return one_of(TargetName, request.target, "--target")
     if record is not None:
         return record.target
     if request.environment == TargetName.LOCAL.value:
@@ -150,7 +148,12 @@ def _target_name(request: Request, environment: Environment) -> TargetName:
     )
 
 
-def _one_of(kind: type[Choice], word: str, option: str) -> Choice:
+def one_of(kind: type[Choice], word: str, option: str) -> Choice:
+    """Read an option's value.
+
+    Raises:
+        UsageError: it is none of those that there are.
+    """
     try:
         return kind(word)
     except ValueError as error:

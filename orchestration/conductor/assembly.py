@@ -142,14 +142,20 @@ def stack_operations(
     environment: Environment, target: Target, engine: EngineName
 ) -> StackOperations:
     """Make the operations on an environment's stacks."""
-    home = StackHome(
+    return StackOperations(
+        stack_home(environment, engine), choose_engine(engine), target.credentials
+    )
+
+
+def stack_home(environment: Environment, engine: EngineName) -> StackHome:
+    """Say where an environment's stacks live, as the chosen engine needs to know it."""
+    return StackHome(
         project_dir=environment.settings.project_dir,
         backend_url=f"file://{environment.state_dir}",
         passphrase_file=environment.passphrase_file,
         # The real engine finds its plugins in the user's own Pulumi folder.
         pulumi_home=None if engine is EngineName.PULUMI else environment.pulumi_home,
     )
-    return StackOperations(home, choose_engine(engine), target.credentials)
 
 
 def preview_stacks(

@@ -269,6 +269,7 @@ def _nothing(work: Workplace) -> None:
 _SIMPLE: Final[Mapping[tuple[str, ...], Callable[[Workplace], None]]] = {
     **stack_commands.COMMANDS,
     **config_commands.COMMANDS,
+    ("history",): stack_commands.history,
     ("version",): _version,
     ("whoami",): _whoami,
     ("cancel",): _cancel,
