@@ -9,12 +9,11 @@ this project's folders with this program, which a container would not see.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
-
-import httpx
 
 from architecture.names import stack_name
 from orchestration.automation.config import StackConfigFiles
@@ -52,15 +51,18 @@ class Builder:
         """
         if not self.daemon:
             return
-        transport = httpx.HTTPTransport(uds=urlsplit(self.daemon).path)
         try:
-            with httpx.Client(transport=transport, timeout=ANSWER_TIMEOUT_S) as client:
-                client.get("http://docker/_ping").raise_for_status()
-        except httpx.HTTPError as error:
-            raise PrerequisitesMissing(
-                f"no docker daemon answers at {self.daemon}: {error}",
-                hint="start docker, point DOCKER_HOST at it, or use --builder assemble",
-            ) from error
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(ANSWER_TIMEOUT_S)
+                connection.connect(urlsplit(self.daemon).path)
+                connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+                answer = connection.recv(64)
+        except OSError as error:
+            raise _no_daemon(self.daemon, error.strerror or str(error)) from error
+        if b" 200 " not in answer:
+            raise _no_daemon(
+                self.daemon, " ".join(answer.decode(errors="replace").split()) or "an empty answer"
+            )
 
     def config(self) -> Mapping[str, str]:
         """Give the configuration of the `images` stack that says so."""
@@ -68,6 +70,13 @@ class Builder:
             BUILDER_KEY: self.name.value,
             **({DAEMON_KEY: self.daemon} if self.daemon else {}),
         }
+
+
+def _no_daemon(daemon: str, reason: str) -> PrerequisitesMissing:
+    return PrerequisitesMissing(
+        f"no docker daemon answers at {daemon}: {reason}",
+        hint="start docker, point DOCKER_HOST at it, or use --builder assemble",
+    )
 
 
 def choose_builder(asked: BuilderName, engine: EngineName, environment: Environment) -> Builder:

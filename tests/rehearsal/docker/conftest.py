@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -124,10 +125,11 @@ def _unmount_below(folder: Path) -> None:
 def _answers(daemon: Daemon, process: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + _STARTS_WITHIN_S
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            return daemon.client.get("/_ping").is_success
-        except httpx.TransportError:
-            time.sleep(0.02)
+        # A client that cannot connect would leave its socket open.
+        with socket.socket(socket.AF_UNIX) as connection:
+            if connection.connect_ex(str(daemon.socket)) == 0:
+                return daemon.client.get("/_ping").is_success
+        time.sleep(0.02)
     return False
 
 
