@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 from rehearsal.engine import clock, urns
 from rehearsal.engine.deployment import Deployment
 from rehearsal.engine.errors import CommandFailedError, DeploymentError
+from rehearsal.engine.hosting import Host
 from rehearsal.engine.provider import ProviderError, ResourceInitFailedError
 from rehearsal.engine.replacement import protected_message
 from rehearsal.engine.states import ResourceState
@@ -153,9 +155,40 @@ class Executor:
         if not preview:
             _refuse_unknowns(new)
         host = await self._deployment.hosts.of(new)
-        created, outputs = await host.create(new, preview=preview)
+        try:
+            created, outputs = await host.create(new, preview=preview)
+        except ProviderError:
+            found = None if preview else await self._left_by_a_crash(host, new)
+            if found is None:
+                raise
+            created, outputs = found
         new.id, new.outputs = "" if preview else created, outputs
         new.created = new.modified = clock.rfc3339()
+
+    async def _left_by_a_crash(
+        self, host: Host, new: ResourceState
+    ) -> tuple[str, EngineProperties] | None:
+        """Take over what an earlier run made and, being killed, could not record.
+
+        Only where the state has that run's creation as pending, and only what can be made into
+        what is wanted by an update: anything else is somebody else's.
+        """
+        if not self._deployment.recorder.is_in_doubt(new.urn):
+            return None
+        _, foreseen = await host.create(new, preview=True)
+        known = plain_properties(foreseen).get("id")
+        if not isinstance(known, str):
+            return None
+        probe = replace(new, id=known, outputs={})
+        found = await host.read(probe)
+        if found is None:
+            return None
+        existing = replace(probe, id=found[0], outputs=found[1], inputs=found[2])
+        diff = await host.diff(existing, new.inputs, ())
+        if diff.replaces:
+            return None
+        outputs = await host.update(existing, new, preview=False) if diff.changes else found[1]
+        return found[0], outputs
 
     async def _update(self, new: ResourceState, old: ResourceState) -> None:
         preview = self._deployment.dry_run

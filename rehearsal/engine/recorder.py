@@ -37,6 +37,10 @@ class Recorder:
         """Return the resource that had a URN before this run."""
         return next((item for item in self.base if item.urn == urn and not item.delete), None)
 
+    def is_in_doubt(self, urn: str) -> bool:
+        """Say whether a run that died may have made the resource."""
+        return any(item.kind == "creating" and item.resource.urn == urn for item in self.leftover)
+
     def remaining(self) -> list[ResourceState]:
         """Return what of the old state has not been dealt with yet."""
         return [item for item in self.base if id(item) not in self._settled]
@@ -62,6 +66,8 @@ class Recorder:
             old.delete = True
         if new is not None and step.op not in _WITHOUT_RESULT:
             self._finished.append(new)
+            # What is on record now is no longer in doubt.
+            self.leftover = [item for item in self.leftover if item.resource.urn != new.urn]
         if was_pending or step.op not in {Op.SAME, Op.READ, Op.REPLACE} or _matters(old, new):
             self.write()
 

@@ -28,12 +28,33 @@ class Rehearsal:
         self.architecture = folder / "testdata" / "architectures" / "tracer.yaml"
         self.services = folder / "testdata" / "services"
 
+    def environ(self) -> dict[str, str]:
+        """Give the environment of this project's commands."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        return {**inherited, "CONDUCTOR_PROJECT_DIR": str(self.folder), "NO_COLOR": "1"}
+
+    def kill_at(self, line: str, *words: str, env: str = "local") -> None:
+        """Run a command and kill it with -9 at the first output line that starts so."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli.main", *words, "--env", env],
+            env=self.environ(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for said in process.stdout:
+                if said.startswith(line):
+                    process.kill()
+                    return
+        raise AssertionError(f"{line!r} was never said")
+
     def run(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
         """Run `conductor WORDS --env ENV` to its end."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         return subprocess.run(
             [sys.executable, "-m", "orchestration.cli.main", *words, "--env", env],
-            env={**inherited, "CONDUCTOR_PROJECT_DIR": str(self.folder), "NO_COLOR": "1"},
+            env=self.environ(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
