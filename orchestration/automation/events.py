@@ -40,6 +40,7 @@ class EventReader:
         self.outputs: dict[str, Json] = {}
         self._on_event = on_event
         self._steps: dict[str, PlannedStep] = {}
+        self._refreshing: set[str] = set()
         # What was asked for last time, of resources that a refresh found changed or gone.
         self._drifted: dict[str, Mapping[str, object]] = {}
 
@@ -51,12 +52,19 @@ class EventReader:
     def __call__(self, event: EngineEvent) -> None:
         """Take one event."""
         if event.resource_pre_event is not None:
+            if event.resource_pre_event.metadata.op is OpType.REFRESH:
+                self._refreshing.add(event.resource_pre_event.metadata.urn)
             self._report(EventKind.STARTED, event.resource_pre_event.metadata)
             self._plan(event.resource_pre_event.metadata)
         elif event.res_outputs_event is not None:
             metadata = event.res_outputs_event.metadata
+            if metadata.urn in self._refreshing:
+                # Its operation says what was found, `delete` for what is gone; nothing was done.
+                self._refreshing.remove(metadata.urn)
+                self._note_drift(metadata)
+                self._report(EventKind.FINISHED, metadata, OpType.REFRESH)
+                return
             self._report(EventKind.FINISHED, metadata)
-            self._note_drift(metadata)
             if metadata.type == ROOT_TYPE and metadata.new is not None:
                 self.outputs = {
                     name: _predicted(cast("Json", value))
@@ -67,14 +75,16 @@ class EventReader:
         elif event.diagnostic_event is not None:
             self._diagnose(event.diagnostic_event)
 
-    def _report(self, kind: EventKind, metadata: StepEventMetadata) -> None:
+    def _report(
+        self, kind: EventKind, metadata: StepEventMetadata, operation: OpType | None = None
+    ) -> None:
         if metadata.type == ROOT_TYPE or metadata.type.startswith(PROVIDER_PREFIX):
             return
         self._on_event(
             StackEvent(
                 stack=self.stack,
                 kind=kind,
-                operation=str(metadata.op.value),
+                operation=str((operation or metadata.op).value),
                 urn=metadata.urn,
                 type=metadata.type,
                 name=name_of(metadata.urn),
@@ -107,7 +117,7 @@ class EventReader:
     def _note_drift(self, metadata: StepEventMetadata) -> None:
         """Remember what was asked for where a refresh finds something else, or nothing."""
         old, new = metadata.old, metadata.new
-        if metadata.op is not OpType.REFRESH or old is None:
+        if old is None:
             return
         if new is None or (new.inputs, new.outputs) != (old.inputs, old.outputs):
             self._drifted[metadata.urn] = old.inputs or {}

@@ -172,11 +172,11 @@ def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) 
 )
 def pulumi_command(
     words: Annotated[
-        list[str] | None,
+        list[str],
         typer.Argument(
             metavar="ARGS...", help="Pulumi's command line, as in: up -s ENV.foundation"
         ),
-    ] = None,
+    ],
     env: Annotated[
         str | None,
         typer.Option("--env", help="The environment, for commands that name no stack."),

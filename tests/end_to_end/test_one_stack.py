@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from end_to_end.one_stack import (
     FOUNDATION,
@@ -40,11 +42,9 @@ def test_one_stack_alone_has_the_same_state(rehearsal: Rehearsal) -> None:
 
     # The printed lines are all that an engine needs in a shell of its own.
     lines = pulumi("env", "-s", FOUNDATION).stdout
+    looking = f"exec {sys.executable} -m rehearsal.engine preview --expect-no-changes"
     plain = pulumi.shell(
-        "sh",
-        "-c",
-        f"{lines}\nexec python -m rehearsal.engine preview --expect-no-changes -s {FOUNDATION}",
-        CONDUCTOR_PROJECT_DIR="",
+        "sh", "-c", f"{lines}\n{looking} -s {FOUNDATION}", CONDUCTOR_PROJECT_DIR=""
     )
     assert plain.returncode == 0, plain.stdout + plain.stderr
 
