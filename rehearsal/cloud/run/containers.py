@@ -62,20 +62,22 @@ class Containers:
             DockerError: there is no daemon, or it cannot start the container.
         """
         engine = await self._connected()
+        reference = await self._pull(engine, image)
+        labels = {CLOUD_LABEL: str(self._cloud.data_dir), _SERVICE_LABEL: service}
         name = f"conductor-{service}-{secrets.token_hex(6)}"
         self._cloud.store.put(_CONTAINERS, name, {"host": engine.host})
         self._watchdog.watch_container(engine.socket, name)
+        creating = asyncio.create_task(
+            _create(engine, name, _description(image, reference, environment, labels))
+        )
         try:
-            reference = await self._pull(engine, image)
-            labels = {CLOUD_LABEL: str(self._cloud.data_dir), _SERVICE_LABEL: service}
-            body = _description(image, reference, environment, labels)
-            await engine.call("POST", "/containers/create", query={"name": name}, body=body)
-            await engine.call("POST", f"/containers/{name}/start")
-            state = (await engine.call("GET", f"/containers/{name}/json"))["State"]
+            pid = await asyncio.shield(creating)
         except BaseException:
-            await asyncio.shield(self.remove(name))
+            # A request given up half-way could still create what is then removed too early.
+            await asyncio.gather(creating, return_exceptions=True)
+            await self.remove(name)
             raise
-        return ServiceContainer(self, engine, name, pid=int(state["Pid"]), port=port, log=log)
+        return ServiceContainer(self, engine, name, pid=pid, port=port, log=log)
 
     async def remove(self, name: str) -> None:
         """Remove a container, running or not; one that is gone already is fine."""
@@ -114,6 +116,11 @@ class Containers:
         """Let the daemon have the image of the local registry; return its name there."""
         server = f"127.0.0.1:{self._cloud.port}"
         repository = f"{server}/{image.name}"
+        reference = f"{repository}@{image.digest}"
+        # What was pushed from this daemon, or ran in it before, is there already.
+        path = f"/images/{reference}/json"
+        if await engine.call("GET", path, is_absence_fine=True) is not None:
+            return reference
         token = self._cloud.tokens.access_token(self._cloud.deployer)
         async for report in engine.progress(
             "/images/create",
@@ -122,7 +129,7 @@ class Containers:
         ):
             if (problem := report.get("error")) is not None:
                 raise DockerError(f"the docker daemon could not pull {repository}: {problem}")
-        return f"{repository}@{image.digest}"
+        return reference
 
 
 class ServiceContainer:
@@ -181,6 +188,14 @@ class ServiceContainer:
         with log.open("ab", buffering=0) as file, contextlib.suppress(DockerError):
             async for piece in self._engine.output(self._name):
                 file.write(piece)
+
+
+async def _create(engine: DockerEngine, name: str, description: JsonObject) -> int:
+    """Create and start a container; return the process id of its first process."""
+    await engine.call("POST", "/containers/create", query={"name": name}, body=description)
+    await engine.call("POST", f"/containers/{name}/start")
+    state = (await engine.call("GET", f"/containers/{name}/json"))["State"]
+    return int(state["Pid"])
 
 
 def _description(

@@ -50,6 +50,12 @@ class Deployment:
             timeout=30,
         )
 
+    def kill(self) -> None:
+        """End the cloud by `kill -9`."""
+        self.client.close()
+        os.kill(self.info.pid, signal.SIGKILL)
+        until(lambda: control.status(self.folder) is None)
+
     def build(self, context: Path) -> None:
         """Build and push the service's image."""
         name = f"127.0.0.1:{self.info.port}/local-proj/images/worker"
@@ -197,9 +203,8 @@ def test_killed_cloud_leaves_no_container_and_starts_them_again(deployment: Depl
     """After `kill -9` the watchdog removes the containers; the next start brings them back."""
     deployment.deploy()
     assert len(deployment.ours()) == 1
-    os.kill(deployment.info.pid, signal.SIGKILL)
+    deployment.kill()
     until(lambda: not deployment.ours())
-    deployment.client.close()
     deployment.start()
     until(lambda: deployment.log().count("started") == 2)
     assert len(deployment.ours()) == 1
@@ -212,9 +217,8 @@ def test_next_start_removes_what_was_left(deployment: Deployment) -> None:
     children = Path(f"/proc/{deployment.info.pid}/task/{deployment.info.pid}/children")
     for child in children.read_text().split():
         os.kill(int(child), signal.SIGKILL)
-    os.kill(deployment.info.pid, signal.SIGKILL)
+    deployment.kill()
     assert deployment.docker.container(left)["State"]["Running"]
-    deployment.client.close()
     deployment.start()
     until(lambda: left not in deployment.ours())
 
