@@ -29,11 +29,22 @@ class Grant(pulumi.ComponentResource):
         grant: planned.Grant,
         *,
         project: str,
+        on: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare the grant.
+
+        Args:
+            grant: What is granted to whom.
+            project: The project that it is in.
+            on: The resource's name as its declaration puts it out, where the same stack declares
+                it: a resource that is replaced loses its policy, and its grants are made anew.
+            opts: What the grant comes after.
+        """
         name = grant_name(grant)
         super().__init__(token(Area.ACCESS, "Grant"), name, None, opts)
-        _add_member(name, grant, project, pulumi.ResourceOptions(parent=self))
+        target = grant.resource.name if on is None else on
+        _add_member(name, grant, target, project, pulumi.ResourceOptions(parent=self))
         self.register_outputs(describe(grant))
 
 
@@ -55,7 +66,11 @@ def describe(grant: planned.Grant) -> dict[str, str]:
 
 
 def _add_member(
-    name: str, grant: planned.Grant, project: str, opts: pulumi.ResourceOptions
+    name: str,
+    grant: planned.Grant,
+    target: pulumi.Input[str],
+    project: str,
+    opts: pulumi.ResourceOptions,
 ) -> None:
     """Declare the IAM member resource of the kind that the grant is on."""
     who = {"member": grant.member, "role": grant.role, "opts": opts}
@@ -64,12 +79,12 @@ def _add_member(
         case "project":
             projects.IAMMember(name, project=project, **who)
         case "topic":
-            pubsub.TopicIAMMember(name, project=project, topic=on.name, **who)
+            pubsub.TopicIAMMember(name, project=project, topic=target, **who)
         case "subscription":
-            pubsub.SubscriptionIAMMember(name, project=project, subscription=on.name, **who)
+            pubsub.SubscriptionIAMMember(name, project=project, subscription=target, **who)
         case "service":
             cloudrunv2.ServiceIamMember(
-                name, project=project, location=on.location, name=on.name, **who
+                name, project=project, location=on.location, name=target, **who
             )
         case "service-account":
             path = names.account_path(on.name, project)

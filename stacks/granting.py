@@ -9,6 +9,9 @@ import pulumi
 
 from architecture.grants import Grant as PlannedGrant
 from components.grant import Grant, describe
+from components.service import CloudRunService
+from components.subscription import Subscription
+from components.topic import Topic
 from stacks.context import StackContext
 
 After: TypeAlias = Callable[[PlannedGrant], Sequence[pulumi.Resource | None]]
@@ -28,8 +31,24 @@ def declare_grants(
     for grant in grants:
         needed = [resource for resource in after(grant) if resource is not None]
         opts = pulumi.ResourceOptions(depends_on=needed)
-        declared.append(Grant(grant, project=context.project, opts=opts))
+        on = _declared_name(grant, needed)
+        declared.append(Grant(grant, project=context.project, on=on, opts=opts))
     return declared
+
+
+def _declared_name(
+    grant: PlannedGrant, needed: Iterable[pulumi.Resource]
+) -> pulumi.Output[str] | None:
+    """Take the name of the resource that a grant is on from the resource, if it is one of these."""
+    for resource in needed:
+        match str(grant.resource.kind), resource:
+            case "topic", Topic():
+                return resource.topic_name
+            case "subscription", Subscription():
+                return resource.subscription_name
+            case "service", CloudRunService():
+                return resource.service_name
+    return None
 
 
 def applied_grants(context: StackContext) -> list[dict[str, str]]:

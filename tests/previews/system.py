@@ -38,7 +38,7 @@ while True:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+        connection.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
 """
 Operations = dict[str, set[tuple[str, str]]]
 
