@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,6 +189,16 @@ class Environment:
                     f"environment {self.name!r} holds {what} {held!r}, not {asked!r}",
                     hint="choose another name with --env",
                 )
+
+    def forget(self) -> None:
+        """Note that nothing of the environment stands any more; its runs stay on record.
+
+        The next `up` may make it for another architecture.
+        """
+        for folder in (self.generated_dir, self.contexts_dir):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.architecture_file.unlink(missing_ok=True)
+        self.record_file.unlink(missing_ok=True)
 
     def _write_passphrase(self) -> None:
         if self.passphrase_file.exists():

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pulumi.automation import (
     CommandError,
     ConcurrentUpdateError,
+    LocalWorkspace,
     LocalWorkspaceOptions,
     OpType,
     OutputMap,
@@ -158,6 +159,53 @@ class StackOperations:
             duration_s=time.monotonic() - started,
         )
 
+    def destroy(self, stack: str, *, on_event: OnStackEvent = ignore_event) -> StackResult:
+        """Refresh the stack, then delete what it holds; the empty stack stays.
+
+        Raises:
+            StackFailed: the operation failed; `failures` has the messages by resource.
+            StackLocked: another operation on the stack is under way.
+        """
+        reader = EventReader(stack, on_event)
+        started = time.monotonic()
+        try:
+            result = self._unlocked(
+                stack,
+                lambda opened: opened.destroy(
+                    parallel=DEFAULT_PARALLEL, refresh=True, color="never", on_event=reader
+                ),
+            )
+        except CommandError as error:
+            raise _failure(stack, error, reader) from error
+        return StackResult(
+            stack=stack,
+            outputs={},
+            changes=_counts(result.summary.resource_changes or {}),
+            duration_s=time.monotonic() - started,
+            steps=reader.steps,
+        )
+
+    def remove(self, stack: str) -> None:
+        """Remove an empty stack from the backend.
+
+        Raises:
+            StackFailed: it still holds resources.
+        """
+        try:
+            self._open(stack).workspace.remove_stack(stack)
+        except CommandError as error:
+            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
+
+    def existing(self, prefix: str) -> tuple[str, ...]:
+        """Name the stacks of the backend whose names begin so, sorted."""
+        workspace = LocalWorkspace(
+            work_dir=str(self._home.project_dir),
+            env_vars=self._variables({}),
+            pulumi_command=self._command,
+        )
+        names = (summary.name for summary in workspace.list_stacks())
+        return tuple(sorted(name for name in names if name.startswith(prefix)))
+
     def outputs(self, stack: str) -> Mapping[str, Json] | None:
         """Read the stack's recorded outputs; None when it was never made."""
         try:
@@ -185,8 +233,10 @@ class StackOperations:
         )
 
     def _options(self, extra: Mapping[str, str]) -> LocalWorkspaceOptions:
-        variables = {**self._home.environ(), **self._credentials(), **extra}
-        return LocalWorkspaceOptions(env_vars=variables, pulumi_command=self._command)
+        return LocalWorkspaceOptions(env_vars=self._variables(extra), pulumi_command=self._command)
+
+    def _variables(self, extra: Mapping[str, str]) -> dict[str, str]:
+        return {**self._home.environ(), **self._credentials(), **extra}
 
 
 def _counts(changes: Mapping[OpType, int]) -> dict[str, int]:

@@ -155,6 +155,21 @@ def generate(
 
 
 @app.command()
+def destroy(
+    env: EnvironmentName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Delete everything that `up` has made in an environment; enabled APIs stay enabled."""
+    from orchestration.cli import destroying  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        destroying.destroy(env, yes=yes, as_json=as_json)
+
+
+@app.command()
 def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """Show what an environment holds, its last run, and what is running."""
     from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring

@@ -93,7 +93,7 @@ def _parts(
 ) -> Parts:
     architecture = file.architecture
     operations = stack_operations(environment, target, options.engine)
-    on_event = _forwarder(log)
+    on_event = event_forwarder(log)
     deployer = StackDeployer(
         operations, environment.name, refresh=options.refresh, on_event=on_event
     )
@@ -179,7 +179,8 @@ def preview_stacks(
     yield from preview.run(stacks_of(environment.name, plan))
 
 
-def _forwarder(log: RunLog) -> OnStackEvent:
+def event_forwarder(log: RunLog) -> OnStackEvent:
+    """Make what hands a stack's events on to a run's log."""
     kinds = {
         EventKind.STARTED: RunEventKind.RESOURCE_STARTED,
         EventKind.FINISHED: RunEventKind.RESOURCE_FINISHED,

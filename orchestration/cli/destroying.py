@@ -1,0 +1,66 @@
+"""`conductor destroy`: everything that `up` has made, taken down again."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import typer
+
+from orchestration.automation.engines import EngineName
+from orchestration.cli.console import output
+from orchestration.cli.progress import JsonProgress, PlainProgress
+from orchestration.conductor.assembly import event_forwarder, stack_operations
+from orchestration.conductor.events import RunEventKind, RunLog
+from orchestration.conductor.records import new_run_id
+from orchestration.environments import Environment
+from orchestration.errors import UsageError
+from orchestration.releases.destruction import Destruction
+from orchestration.settings import Settings
+from orchestration.targets.local import LocalTarget
+from orchestration.wording import counted
+
+
+def destroy(env: str, *, yes: bool, as_json: bool) -> None:
+    """Take an environment down.
+
+    Raises:
+        UsageError: there is no such environment, or nobody there to ask.
+        ConductorError: a stack was not destroyed.
+    """
+    environment = Environment(env, Settings.from_environment())
+    record = environment.require_record()
+    console = output()
+    target = LocalTarget(environment, project_id=record.project_id, region="")
+    progress = JsonProgress() if as_json else PlainProgress(console)
+    with environment.locked(f"conductor destroy --env {env}"):
+        target.prepare()
+        operations = stack_operations(environment, target, EngineName.AUTO)
+        log = RunLog(new_run_id(datetime.now(UTC)), [progress])
+        destruction = Destruction(environment, operations, log, event_forwarder(log))
+        waves = destruction.waves()
+        stacks = [stack for wave in waves for stack in wave]
+        if stacks and not yes:
+            _ask(env, record.architecture_name, stacks)
+        results = destruction.run(waves)
+        deleted = sum(result.changed for result in results)
+        log.emit(
+            RunEventKind.NOTED,
+            message=f"destroyed {counted(len(results), 'stack')} of {env},"
+            f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled,"
+            f" and its local cloud runs on (`conductor cloud stop --env {env}`)",
+        )
+
+
+def _ask(env: str, architecture: str, stacks: list[str]) -> None:
+    """Have the user confirm, on a terminal; elsewhere `--yes` must say so."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"destroying {env} deletes {counted(len(stacks), 'stack')}, and nobody is here to ask",
+            hint="add --yes",
+        )
+    typer.echo(f"This deletes architecture {architecture} in environment {env}:")
+    for stack in stacks:
+        typer.echo(f"  {stack}")
+    if not typer.confirm("Destroy it?"):
+        raise UsageError("nothing was destroyed", hint="add --yes to destroy without a question")

@@ -1,0 +1,1 @@
+"""What was deployed, and taking it down again."""

@@ -1,0 +1,108 @@
+"""Taking an environment down: every stack, in the reverse of the order in which they came up.
+
+What goes is what the stacks hold, and nothing else: resources of others and members that others
+have put into policies are in no stack. Enabled APIs stay enabled, as others may use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from architecture.findings import InvalidArchitecture
+from architecture.loading import load
+from architecture.ordering import resource_levels, service_levels
+from orchestration.automation.config import StackConfigFiles
+from orchestration.automation.results import OnStackEvent, StackResult
+from orchestration.automation.stacks import StackOperations
+from orchestration.concurrency import run_all
+from orchestration.conductor.events import RunEventKind, RunLog
+from orchestration.environments import Environment
+from orchestration.errors import ConductorError, SeveralFailed
+from orchestration.wording import counted
+
+# Layers that go down together, after those that stand on them.
+LAYERS_DOWN = (("services",), ("dataflow",), ("director", "images"), ("foundation",))
+
+Waves = tuple[tuple[str, ...], ...]
+
+
+class Destruction:
+    """Takes the stacks of one environment down."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        operations: StackOperations,
+        log: RunLog,
+        on_event: OnStackEvent,
+    ) -> None:
+        self._environment = environment
+        self._operations = operations
+        self._log = log
+        self._on_event = on_event
+        self._files = StackConfigFiles(environment.settings.stack_config_dir, environment.name)
+
+    def waves(self) -> Waves:
+        """Give the stacks that exist, in groups that can go down side by side, in order."""
+        existing = self._operations.existing(f"{self._environment.name}.")
+        return tuple(
+            wave
+            for layers in LAYERS_DOWN
+            for wave in self._in_order([s for s in existing if s.split(".")[1] in layers])
+        )
+
+    def run(self, waves: Waves) -> tuple[StackResult, ...]:
+        """Destroy and remove every stack; the first group with a failure is the last one.
+
+        Raises:
+            ConductorError: a stack was not destroyed; those after it still stand.
+        """
+        results: list[StackResult] = []
+        for wave in waves:
+            done = run_all({stack: partial(self._destroy, stack) for stack in wave})
+            results.extend(done.results.values())
+            _raise_all(list(done.errors.values()))
+        self._environment.forget()
+        return tuple(results)
+
+    def _destroy(self, stack: str) -> StackResult:
+        result = self._operations.destroy(stack, on_event=self._on_event)
+        self._operations.remove(stack)
+        self._files.remove(stack)
+        self._log.emit(
+            RunEventKind.STACK_FINISHED,
+            stack=stack,
+            summary=f"{counted(result.changed, 'resource')} deleted in {result.duration_s:.1f} s",
+        )
+        return result
+
+    def _in_order(self, stacks: Sequence[str]) -> Waves:
+        """Split one layer's stacks: what others need goes after them."""
+        levels = self._levels(stacks[0].split(".")[1]) if stacks else ()
+        placed = {name for level in levels for name in level}
+        by_dataflow = {stack.split(".", 2)[-1]: stack for stack in stacks}
+        # A dataflow that the architecture has no more is needed by nobody.
+        waves = [[stack for name, stack in by_dataflow.items() if name not in placed]]
+        waves += [
+            [by_dataflow[name] for name in level if name in by_dataflow]
+            for level in reversed(levels)
+        ]
+        return tuple(tuple(sorted(wave)) for wave in waves if wave)
+
+    def _levels(self, layer: str) -> Waves:
+        order = {"services": service_levels, "dataflow": resource_levels}.get(layer)
+        if order is None:
+            return ()
+        try:
+            return order(load(self._environment.architecture_file).architecture)
+        except InvalidArchitecture:
+            # Without the file there is no order to keep; whatever holds on to another says so.
+            return ()
+
+
+def _raise_all(errors: list[ConductorError]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralFailed("; ".join(error.message for error in errors), hint=errors[0].hint)
