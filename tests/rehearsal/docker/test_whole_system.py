@@ -61,7 +61,7 @@ def expect_no_change(rehearsal: Rehearsal) -> None:
 
 
 def test_services_run_in_containers_and_the_choice_stays(docker: Any, rehearsal: Rehearsal) -> None:
-    """Docker when asked for, and from then on; the director and `assemble` need none."""
+    """Docker when asked for, and from then on; failed builds are told; `assemble` needs none."""
     first = rehearsal.up("--builder", "docker", "--propagation", "none")
     assert first.returncode == 0, first.stdout + first.stderr
     assert containers_of(docker, rehearsal) == Counter(SERVICES)
@@ -72,6 +72,15 @@ def test_services_run_in_containers_and_the_choice_stays(docker: Any, rehearsal:
     expect_no_change(rehearsal)
     assert images_config(rehearsal)["conductor:builder"] == "docker"
 
+    dockerfile = rehearsal.services / "tracer-publisher" / "Dockerfile"
+    dockerfile.write_text("FROM 127.0.0.1:9/nothing/here:1\n")
+    failed = rehearsal.up("--propagation", "none")
+    assert failed.returncode == 1
+    assert "1 of 2 images were not built: tracer-publisher (1 built)" in failed.stderr
+    assert "127.0.0.1:9/nothing/here:1 is not here and cannot be pulled" in failed.stderr
+    assert "--builder assemble" in failed.stderr
+    assert containers_of(docker, rehearsal) == Counter(SERVICES)
+
     back = rehearsal.up("--builder", "assemble", "--propagation", "none")
     assert back.returncode == 0, back.stdout + back.stderr
     assert images_config(rehearsal)["conductor:builder"] == "assemble"
@@ -79,22 +88,13 @@ def test_services_run_in_containers_and_the_choice_stays(docker: Any, rehearsal:
     assert containers_of(docker, rehearsal) == Counter()
 
 
-def test_build_that_fails_and_a_missing_daemon_are_told_in_a_line(
-    docker: Any, rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+def test_missing_daemon_is_told_before_anything_is_touched(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both name the way out; without a daemon nothing is touched (exit 3)."""
+    """Without a daemon `--builder docker` is blocked (exit 3), and the hint names the way out."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{rehearsal.folder}/none.sock")
     refused = rehearsal.up("--builder", "docker")
     assert refused.returncode == 3
     assert "no docker daemon answers at unix://" in refused.stderr
     assert "--builder assemble" in refused.stderr
     assert rehearsal.calls() == []
-
-    monkeypatch.setenv("DOCKER_HOST", docker.host)
-    dockerfile = rehearsal.services / SERVICES[0] / "Dockerfile"
-    dockerfile.write_text("FROM 127.0.0.1:9/nothing/here:1\n")
-    failed = rehearsal.up("--builder", "docker", "--propagation", "none")
-    assert failed.returncode == 1
-    assert "1 of 2 images were not built: tracer-publisher (1 built)" in failed.stderr
-    assert "127.0.0.1:9/nothing/here:1 is not here and cannot be pulled" in failed.stderr
-    assert "--builder assemble" in failed.stderr
