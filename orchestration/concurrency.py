@@ -1,15 +1,66 @@
-"""Running independent work side by side without abandoning any of it."""
+"""Running independent work side by side without abandoning any of it, and stopping on Ctrl-C.
+
+A keyboard interrupt reaches the main thread only; work in other threads asks here whether it
+should go on waiting.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from orchestration.errors import ConductorError
+from orchestration.errors import ConductorError, Interrupted
 
 T = TypeVar("T")
+
+_stopping = threading.Event()
+_on_stop: set[Callable[[], None]] = set()
+
+
+def stop_waiting() -> None:
+    """Have every wait of this process end: the user has pressed Ctrl-C."""
+    _stopping.set()
+    for wake in tuple(_on_stop):
+        wake()
+
+
+def is_stopping() -> bool:
+    """Whether the user has pressed Ctrl-C."""
+    return _stopping.is_set()
+
+
+def refuse_when_stopping() -> None:
+    """Go on, unless the user has pressed Ctrl-C.
+
+    Raises:
+        Interrupted: the user has.
+    """
+    if _stopping.is_set():
+        raise Interrupted("interrupted")
+
+
+def pause(seconds: float) -> None:
+    """Sleep, unless the user presses Ctrl-C meanwhile.
+
+    Raises:
+        Interrupted: the user did.
+    """
+    _stopping.wait(seconds)
+    refuse_when_stopping()
+
+
+@contextmanager
+def woken_by_stop(wake: Callable[[], None]) -> Iterator[None]:
+    """Have `wake` called when the user presses Ctrl-C while the block runs."""
+    _on_stop.add(wake)
+    try:
+        yield
+    finally:
+        _on_stop.discard(wake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +82,13 @@ def run_all(tasks: Mapping[str, Callable[[], T]]) -> Outcomes[T]:
     errors: dict[str, ConductorError] = {}
     with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
         futures = {name: pool.submit(task) for name, task in tasks.items()}
-        for name, future in futures.items():
-            try:
-                results[name] = future.result()
-            except ConductorError as error:
-                errors[name] = error
+        try:
+            for name, future in futures.items():
+                try:
+                    results[name] = future.result()
+                except ConductorError as error:
+                    errors[name] = error
+        except KeyboardInterrupt:
+            stop_waiting()
+            raise
     return Outcomes(results, errors)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from architecture.grants import Grant, GrantResource
+from orchestration.concurrency import pause, stop_waiting
 from orchestration.errors import GrantsNotEffective
 
 # Groups that are tried at once; each waits for the network most of its time.
@@ -82,7 +83,7 @@ class Clock:
     """Time and waiting, so that tests can do without either."""
 
     now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,11 @@ def wait_until_effective(
         return ()
     with ThreadPoolExecutor(max_workers=min(len(groups), MOST_AT_ONCE)) as pool:
         watches = [_Watch(group, probe, pace, on_effective, clock) for group in groups]
-        missing = [found for watched in pool.map(_Watch.run, watches) for found in watched]
+        try:
+            missing = [found for watched in pool.map(_Watch.run, watches) for found in watched]
+        except KeyboardInterrupt:
+            stop_waiting()
+            raise
     if missing:
         raise _not_effective(missing, pace)
     effective = {item.grant: item for watch in watches for item in watch.effective}
@@ -155,7 +160,7 @@ class _Watch:
     def run(self) -> list[tuple[Grant, Tried]]:
         """Watch to the end; give what is still missing then, with the last reason."""
         started = self._clock.now()
-        pause = self._pace.first_s
+        interval_s = self._pace.first_s
         attempts = 0
         while True:
             waiting = tuple(self._streaks)
@@ -172,8 +177,8 @@ class _Watch:
                 return [(grant, tried[grant]) for grant in self._streaks]
             # A grant that has just worked is confirmed soon: the interval need not grow for it.
             confirming = all(self._streaks.values())
-            self._clock.sleep(min(self._pace.first_s if confirming else pause, left))
-            pause = min(pause * self._pace.growth, self._pace.longest_s)
+            self._clock.sleep(min(self._pace.first_s if confirming else interval_s, left))
+            interval_s = min(interval_s * self._pace.growth, self._pace.longest_s)
 
     def _note(self, grant: Grant, tried: Tried, started: float, attempts: int) -> None:
         if not tried.works:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from architecture.model import Layer
@@ -105,22 +104,13 @@ class Conductor:
         return counted(self._parts.artifacts.prepare(), "build context")
 
     def _build_and_deploy_director(self) -> str:
-        deployment = self._parts.deployment
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            building = pool.submit(deployment.build_all)
-            deploying = pool.submit(self._bring_up_director)
-            errors: list[ConductorError] = []
-            try:
-                self._state.images = building.result()
-            except ConductorError as error:
-                errors.append(error)
-            try:
-                deploying.result()
-            except ConductorError as error:
-                errors.append(error)
-        _raise_all(errors)
+        done = run_all({"images": self._build_images, "director": self._bring_up_director})
+        _raise_all(done.errors.values())
         assert self._state.images is not None, "no error means images"
         return f"{counted(len(self._state.images.images), 'image')}, director healthy"
+
+    def _build_images(self) -> None:
+        self._state.images = self._parts.deployment.build_all()
 
     def _bring_up_director(self) -> None:
         director = self._parts.deployment.deploy_director()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import httpx
 import stamina
 
+from orchestration.concurrency import refuse_when_stopping
 from orchestration.errors import ServiceUnhealthy
 
 # A service that is up answers in milliseconds; one that starts needs seconds.
@@ -57,6 +58,7 @@ class HealthChecker:
                 wait_jitter=FIRST_PAUSE_S,
             ):
                 with attempt:
+                    refuse_when_stopping()
                     self._look(url, route)
         except (NotHealthyError, httpx.HTTPError) as error:
             raise ServiceUnhealthy(

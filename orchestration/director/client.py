@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from orchestration.concurrency import is_stopping, refuse_when_stopping, woken_by_stop
 from orchestration.director.messages import (
     RUN_ATTRIBUTE,
     Command,
@@ -40,7 +41,8 @@ RETENTION_S = 3600
 FIRST_RESEND_S = 5.0
 RESEND_GROWTH = 2.0
 LONGEST_RESEND_S = 60.0
-PUBLISH_TIMEOUT_S = 30.0
+# A publish that takes longer is repeated anyway.
+PUBLISH_TIMEOUT_S = 5.0
 
 
 class RemoteDirectorClient:
@@ -129,10 +131,20 @@ class RemoteDirectorClient:
         Raises:
             DirectorSilent: no completion came in time.
             DirectorRefused: the director answered with an error.
+            Interrupted: the user pressed Ctrl-C.
         """
+        with woken_by_stop(self._wake):
+            return self._call(command, timeout_s)
+
+    def _wake(self) -> None:
+        with self._arrived:
+            self._arrived.notify_all()
+
+    def _call(self, command: Command, timeout_s: float) -> Completion:
         started = time.monotonic()
         pause = self._first_resend_s
         while True:
+            refuse_when_stopping()
             self._send(command)
             with self._arrived:
                 if self._broken is not None:
@@ -159,7 +171,9 @@ class RemoteDirectorClient:
 
     def _wait(self, command_id: str, timeout_s: float) -> Completion | None:
         with self._arrived:
-            self._arrived.wait_for(lambda: command_id in self._answers, timeout=timeout_s)
+            self._arrived.wait_for(
+                lambda: command_id in self._answers or is_stopping(), timeout=timeout_s
+            )
             return self._answers.get(command_id)
 
     def _receive(self, message: Message) -> None:
