@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,22 @@ class Rehearsal:
 
     def kill_at(self, line: str, *words: str, env: str = "local") -> None:
         """Run a command and kill it with -9 at the first output line that starts so."""
+        self._signal_at(signal.SIGKILL, line, words, env)
+
+    def interrupt_at(self, line: str, *words: str, env: str = "local") -> int:
+        """Run a command, press Ctrl-C at the first output line that starts so, give its code."""
+        return self._signal_at(signal.SIGINT, line, words, env)
+
+    def _signal_at(
+        self, number: signal.Signals, line: str, words: tuple[str, ...], env: str
+    ) -> int:
+        # A test run in the background ignores Ctrl-C, and its children would inherit that.
+        program = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+            "from orchestration.cli.main import main; main()"
+        )
         with subprocess.Popen(
-            [sys.executable, "-m", "orchestration.cli.main", *words, "--env", env],
+            [sys.executable, "-c", program, *words, "--env", env],
             env=self.environ(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -46,8 +61,9 @@ class Rehearsal:
             assert process.stdout is not None
             for said in process.stdout:
                 if said.startswith(line):
-                    process.kill()
-                    return
+                    process.send_signal(number)
+                    process.stdout.read()
+                    return process.wait(COMMAND_TIMEOUT_S)
         raise AssertionError(f"{line!r} was never said")
 
     def run(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
