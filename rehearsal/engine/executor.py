@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import Enum, auto
 
 from rehearsal.engine import clock, urns
@@ -13,6 +12,7 @@ from rehearsal.engine.deployment import Deployment
 from rehearsal.engine.errors import CommandFailedError, DeploymentError
 from rehearsal.engine.hosting import Host
 from rehearsal.engine.provider import ProviderError, ResourceInitFailedError
+from rehearsal.engine.recovery import find_existing
 from rehearsal.engine.replacement import protected_message
 from rehearsal.engine.states import ResourceState
 from rehearsal.engine.steps import DELETIONS, Op, Step
@@ -175,20 +175,15 @@ class Executor:
         """
         if not self._deployment.recorder.is_in_doubt(new.urn):
             return None
-        _, foreseen = await host.create(new, preview=True)
-        known = plain_properties(foreseen).get("id")
-        if not isinstance(known, str):
+        existing = await find_existing(host, new)
+        if existing is None:
             return None
-        probe = replace(new, id=known, outputs={})
-        found = await host.read(probe)
-        if found is None:
-            return None
-        existing = replace(probe, id=found[0], outputs=found[1], inputs=found[2])
         diff = await host.diff(existing, new.inputs, ())
         if diff.replaces:
             return None
-        outputs = await host.update(existing, new, preview=False) if diff.changes else found[1]
-        return found[0], outputs
+        if not diff.changes:
+            return existing.id, existing.outputs
+        return existing.id, await host.update(existing, new, preview=False)
 
     async def _update(self, new: ResourceState, old: ResourceState) -> None:
         preview = self._deployment.dry_run

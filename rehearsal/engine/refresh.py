@@ -9,6 +9,7 @@ from rehearsal.engine import clock, states
 from rehearsal.engine.deployment import Deployment
 from rehearsal.engine.errors import DeploymentError
 from rehearsal.engine.provider import DiffResult, ProviderError
+from rehearsal.engine.recovery import take_over_in_doubt
 from rehearsal.engine.states import ResourceState
 from rehearsal.engine.steps import Op, Step
 from rehearsal.engine.values import plain_properties
@@ -24,6 +25,7 @@ async def refresh(
         counted: the summary counts what was found (an `up --refresh` does not).
         drop_pending_creates: forget creations that a crash left in doubt.
     """
+    await take_over_in_doubt(deployment)
     refresher = _Refresher(deployment, counted=counted)
     base = deployment.recorder.base
     outcome = await asyncio.gather(*(refresher.refresh(state) for state in base))

@@ -30,14 +30,12 @@ class Cloud:
     def __init__(self, rehearsal: Rehearsal, env: str = "local") -> None:
         folder = rehearsal.folder / ".conductor" / env / "cloud"
         info = json.loads((folder / "cloud.json").read_text())
-        self._client = httpx.Client(
-            base_url=f"http://127.0.0.1:{info['port']}/",
-            headers={"Authorization": f"Bearer {info['deployer_token']}"},
-        )
+        self._url = f"http://127.0.0.1:{info['port']}"
+        self._headers = {"Authorization": f"Bearer {info['deployer_token']}"}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call a method that must succeed."""
-        answer = self._client.request(method, path, json=body)
+        answer = httpx.request(method, f"{self._url}/{path}", json=body, headers=self._headers)
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
         return found
