@@ -7,10 +7,6 @@ from typing import Any
 
 import pytest
 
-# A probe's connection to a process that dies at once is left to the garbage collector, which may
-# find it in any later test.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 LOCATION = "/run/v2/projects/local-proj/locations/europe-west1"
 NAME = "projects/local-proj/locations/europe-west1/services/worker"
 Expect = Callable[..., Any]
