@@ -16,11 +16,16 @@ import httpx
 from architecture.grants import Grant, GrantResource, ResourceKind
 from orchestration.access.permissions import permissions_to_test
 from orchestration.access.waiting import GrantGroup, TestedBy, Tried
+from orchestration.concurrency import pause
 from orchestration.errors import CloudUnreachable
 
 TIMEOUT_S = 30.0
 # Google mints tokens for an hour at most; a wait is shorter than this.
 TOKEN_SCOPE = "https://www.googleapis.com/auth/cloud-platform"  # noqa: S105 - a scope
+# Pauses between tries of a call that got no answer at all: one lost connection ends no wait.
+AGAIN_AFTER_S = (0.1, 0.5)
+# APIs whose `getIamPolicy` is a POST (Resource Manager v1, IAM v1); it is a GET in all others.
+POLICY_BY_POST = frozenset({ResourceKind.PROJECT, ResourceKind.SERVICE_ACCOUNT})
 # What an eventually consistent cloud says of things that are coming to be.
 NOT_YET = frozenset({403, 404})
 
@@ -112,7 +117,7 @@ class CloudProbe:
 
     def _read_policy(self, group: GrantGroup, grants: list[Grant]) -> dict[Grant, Tried]:
         answer = self._call(
-            "POST" if group.resource.kind is ResourceKind.PROJECT else "GET",
+            "POST" if group.resource.kind in POLICY_BY_POST else "GET",
             f"{self._url(group.resource)}:getIamPolicy",
             self._caller.access_token(),
             None,
@@ -176,18 +181,28 @@ class CloudProbe:
         self, method: str, url: str, token: str, body: Mapping[str, object] | None
     ) -> _Answer:
         """Call the cloud; what is not there or not allowed yet is a reason, not an error."""
-        try:
-            answer = self._client.request(
-                method, url, json=body, headers={"Authorization": f"Bearer {token}"}
-            )
-        except httpx.HTTPError as error:
-            raise CloudUnreachable(f"{url} does not answer: {error}") from error
+        answer = self._request(method, url, token, body)
         if answer.is_success:
             return _Answer(answer.json())
         message = _message(answer)
         if answer.status_code in NOT_YET or answer.status_code >= 429:  # noqa: PLR2004 - HTTP
             return _Answer(None, f"{answer.status_code} {message}")
         raise CloudUnreachable(f"{url} answers {answer.status_code}: {message}")
+
+    def _request(
+        self, method: str, url: str, token: str, body: Mapping[str, object] | None
+    ) -> httpx.Response:
+        """Send a request, which changes nothing, until there is an answer or no hope of one."""
+        headers = {"Authorization": f"Bearer {token}"}
+        pauses = iter(AGAIN_AFTER_S)
+        while True:
+            try:
+                return self._client.request(method, url, json=body, headers=headers)
+            except httpx.HTTPError as error:
+                again_after_s = next(pauses, None)
+                if again_after_s is None:
+                    raise CloudUnreachable(f"{url} does not answer: {error}") from error
+                pause(again_after_s)
 
 
 def _message(answer: httpx.Response) -> str:

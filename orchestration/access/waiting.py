@@ -7,10 +7,12 @@ grant is tried is the probe's. This module only watches.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,7 +20,7 @@ from architecture.grants import Grant, GrantResource
 from orchestration.concurrency import pause, stop_waiting
 from orchestration.errors import GrantsNotEffective
 
-# Groups that are tried at once; each waits for the network most of its time.
+# Calls at once. Every group has a thread of its own, so that none waits for another's grants.
 MOST_AT_ONCE = 32
 SHOWN_MISSING = 5
 
@@ -114,8 +116,9 @@ def wait_until_effective(
     groups = _grouped(grants)
     if not groups:
         return ()
-    with ThreadPoolExecutor(max_workers=min(len(groups), MOST_AT_ONCE)) as pool:
-        watches = [_Watch(group, probe, pace, on_effective, clock) for group in groups]
+    wait = _Wait(probe, pace, on_effective, clock, started_s=clock.now())
+    with ThreadPoolExecutor(max_workers=len(groups)) as pool:
+        watches = [_Watch(group, wait) for group in groups]
         try:
             missing = [found for watched in pool.map(_Watch.run, watches) for found in watched]
         except KeyboardInterrupt:
@@ -136,58 +139,77 @@ def _grouped(grants: Sequence[Grant]) -> tuple[GrantGroup, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """What the watches of one wait share: one start, so that the deadline is that of all."""
+
+    probe: GrantProbe
+    pace: Pace
+    on_effective: OnEffective
+    clock: Clock
+    started_s: float
+    calling: AbstractContextManager[object] = field(
+        default_factory=lambda: threading.BoundedSemaphore(MOST_AT_ONCE)
+    )
+    # Set when one watch broke: the others need not go on to the deadline.
+    abandoned: threading.Event = field(default_factory=threading.Event)
+
+    def waited_s(self) -> float:
+        """Give the time since the wait began."""
+        return self.clock.now() - self.started_s
+
+
 class _Watch:
     """Tries one group until all of its grants work or the deadline has passed."""
 
-    def __init__(
-        self,
-        group: GrantGroup,
-        probe: GrantProbe,
-        pace: Pace,
-        on_effective: OnEffective,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, group: GrantGroup, wait: _Wait) -> None:
         self.effective: list[EffectiveGrant] = []
         self._group = group
-        self._probe = probe
-        self._pace = pace
-        self._on_effective = on_effective
-        self._clock = clock
+        self._wait = wait
         # How often in a row each grant has worked, and since when.
         self._streaks: dict[Grant, int] = dict.fromkeys(group.grants, 0)
         self._since: dict[Grant, float] = {}
 
     def run(self) -> list[tuple[Grant, Tried]]:
         """Watch to the end; give what is still missing then, with the last reason."""
-        started = self._clock.now()
-        interval_s = self._pace.first_s
+        try:
+            return self._run()
+        except BaseException:
+            self._wait.abandoned.set()
+            raise
+
+    def _run(self) -> list[tuple[Grant, Tried]]:
+        pace, clock = self._wait.pace, self._wait.clock
+        interval_s = pace.first_s
         attempts = 0
-        while True:
+        while not self._wait.abandoned.is_set():
             waiting = tuple(self._streaks)
-            tried = self._probe.try_group(
-                GrantGroup(self._group.member, self._group.resource, waiting)
-            )
+            with self._wait.calling:
+                tried = self._wait.probe.try_group(
+                    GrantGroup(self._group.member, self._group.resource, waiting)
+                )
             attempts += 1
             for grant in waiting:
-                self._note(grant, tried[grant], started, attempts)
+                self._note(grant, tried[grant], attempts)
             if not self._streaks:
                 return []
-            left = self._pace.deadline_s - (self._clock.now() - started)
+            left = pace.deadline_s - self._wait.waited_s()
             if left <= 0:
                 return [(grant, tried[grant]) for grant in self._streaks]
             # A grant that has just worked is confirmed soon: the interval need not grow for it.
             confirming = all(self._streaks.values())
-            self._clock.sleep(min(self._pace.first_s if confirming else interval_s, left))
-            interval_s = min(interval_s * self._pace.growth, self._pace.longest_s)
+            clock.sleep(min(pace.first_s if confirming else interval_s, left))
+            interval_s = min(interval_s * pace.growth, pace.longest_s)
+        return []
 
-    def _note(self, grant: Grant, tried: Tried, started: float, attempts: int) -> None:
+    def _note(self, grant: Grant, tried: Tried, attempts: int) -> None:
         if not tried.works:
             self._streaks[grant] = 0
             return
         if self._streaks[grant] == 0:
-            self._since[grant] = self._clock.now() - started
+            self._since[grant] = self._wait.waited_s()
         self._streaks[grant] += 1
-        if self._streaks[grant] < self._pace.confirmations:
+        if self._streaks[grant] < self._wait.pace.confirmations:
             return
         del self._streaks[grant]
         found = EffectiveGrant(
@@ -197,7 +219,7 @@ class _Watch:
             attempts=attempts,
         )
         self.effective.append(found)
-        self._on_effective(found)
+        self._wait.on_effective(found)
 
 
 def _not_effective(missing: Sequence[tuple[Grant, Tried]], pace: Pace) -> GrantsNotEffective:

@@ -197,24 +197,37 @@ class StackOperations:
             raise _failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def existing(self, prefix: str) -> tuple[str, ...]:
-        """Name the stacks of the backend whose names begin so, sorted."""
+        """Name the stacks of the backend whose names begin so, sorted.
+
+        Raises:
+            StackFailed: the backend refused.
+        """
         workspace = LocalWorkspace(
             work_dir=str(self._home.project_dir),
             env_vars=self._variables({}),
             pulumi_command=self._command,
         )
-        names = (summary.name for summary in workspace.list_stacks())
+        try:
+            names = [summary.name for summary in workspace.list_stacks()]
+        except CommandError as error:
+            raise _failure(f"{prefix}*", error, EventReader(prefix, ignore_event)) from error
         return tuple(sorted(name for name in names if name.startswith(prefix)))
 
     def outputs(self, stack: str) -> Mapping[str, Json] | None:
-        """Read the stack's recorded outputs; None when it was never made."""
+        """Read the stack's recorded outputs; None when it was never made.
+
+        Raises:
+            StackFailed: the backend refused, or the passphrase is not the stack's.
+        """
         try:
             found = select_stack(
                 stack, work_dir=str(self._home.project_dir), opts=self._options({})
             )
+            return _plain(found.outputs())
         except StackNotFoundError:
             return None
-        return _plain(found.outputs())
+        except CommandError as error:
+            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
         """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
@@ -256,17 +269,28 @@ def _failure(stack: str, error: CommandError, reader: EventReader) -> StackFaile
             stack=stack,
             hint="wait for it to end; a lock whose owner has died on this machine is cleared",
         )
-    lines = reader.failures.lines()
-    if not lines:
-        lines = [line for line in str(error).splitlines() if "error:" in line] or [
-            next(iter(str(error).strip().splitlines()), "no reason was given")
-        ]
-    first = lines[0].splitlines()[0] if lines[0] else "no reason was given"
+    lines = reader.failures.lines() or _errors_in(str(error))
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     return StackFailed(
-        f"stack {stack}: {first}{more}",
+        f"stack {stack}: {_gist(lines[0])}{more}",
         stack=stack,
         failures={
             name: "\n".join(messages) for name, messages in reader.failures.by_resource.items()
         },
+        # What one line cannot hold: every other error, a program's traceback.
+        details="\n".join(lines) if len(lines) > 1 or "\n" in lines[0] else "",
     )
+
+
+def _errors_in(output: str) -> list[str]:
+    """Find the errors in a command's output, without the words before them."""
+    marked = [line.partition("error:")[2].strip() for line in output.splitlines()]
+    return [line for line in marked if line] or [
+        next(iter(output.strip().splitlines()), "no reason was given")
+    ]
+
+
+def _gist(text: str) -> str:
+    """Put an error on one line; a traceback's last line is the one that says what happened."""
+    first, *others = text.strip().splitlines() or ["no reason was given"]
+    return f"{first} {others[-1].strip()}" if others and first.endswith(":") else first

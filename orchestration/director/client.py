@@ -43,6 +43,7 @@ RESEND_GROWTH = 2.0
 LONGEST_RESEND_S = 60.0
 # A publish that takes longer is repeated anyway.
 PUBLISH_TIMEOUT_S = 5.0
+DELETE_TIMEOUT_S = 5.0
 
 
 class RemoteDirectorClient:
@@ -78,7 +79,7 @@ class RemoteDirectorClient:
         Raises:
             CloudUnreachable: the subscription could not be made.
         """
-        from google.api_core.exceptions import AlreadyExists, GoogleAPICallError  # noqa: PLC0415
+        from google.api_core.exceptions import AlreadyExists, GoogleAPIError  # noqa: PLC0415
         from google.protobuf.duration_pb2 import Duration  # noqa: PLC0415 - brings grpc along
 
         try:
@@ -95,9 +96,10 @@ class RemoteDirectorClient:
             )
         except AlreadyExists:
             log.info("subscription_reused", subscription=self._subscription)
-        except GoogleAPICallError as error:
+        except GoogleAPIError as error:
+            self._disconnect()
             raise CloudUnreachable(
-                f"no subscription to the director's completions: {error.message}"
+                f"no subscription to the director's completions: {error}"
             ) from error
         self._pull()
         return self
@@ -109,13 +111,19 @@ class RemoteDirectorClient:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening and delete the subscription; leaving it would cost nothing but clutter."""
-        from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - as above
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415 - as above
 
         self._stop_pull()
         try:
-            self._subscriber.delete_subscription(request={"subscription": self._subscription})
-        except GoogleAPICallError as failure:
-            log.warning("subscription_left", subscription=self._subscription, why=failure.message)
+            # Tried once: a cloud that is away must not hold up the end of the run.
+            self._subscriber.delete_subscription(
+                request={"subscription": self._subscription}, retry=None, timeout=DELETE_TIMEOUT_S
+            )
+        except GoogleAPIError as failure:
+            log.warning("subscription_left", subscription=self._subscription, why=str(failure))
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         self._subscriber.close()
         self._publisher.transport.close()
 
@@ -158,14 +166,14 @@ class RemoteDirectorClient:
             pause = min(pause * RESEND_GROWTH, LONGEST_RESEND_S)
 
     def _send(self, command: Command) -> None:
-        from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - as above
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415 - as above
 
         data, attributes = encode(command)
         try:
             self._publisher.publish(self._command_topic, data, **attributes).result(
                 timeout=PUBLISH_TIMEOUT_S
             )
-        except (GoogleAPICallError, TimeoutError) as error:
+        except (GoogleAPIError, TimeoutError) as error:
             # Sent again at the next turn: a cloud that is away for a while is no reason to fail.
             log.warning("command_not_sent", command_id=command.command_id, why=str(error))
 

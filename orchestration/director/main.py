@@ -21,7 +21,7 @@ from orchestration.director.provisioning import StackProvisioner
 from orchestration.director.pulling import CommandPull
 from orchestration.director.service import DirectorService, Identity
 from orchestration.environments import Environment
-from orchestration.errors import ConductorError, UsageError
+from orchestration.errors import CloudUnreachable, ConductorError, UsageError
 from orchestration.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -52,8 +52,11 @@ def _serve(environ: Mapping[str, str]) -> int:
     # The port opens first: Cloud Run waits for it, and Pub/Sub's client takes a while to import.
     health = _Health()
     # Loopback, unless told otherwise: an image's Dockerfile sets HOST to all addresses.
-    host, port = environ.get("HOST", "127.0.0.1"), int(environ.get("PORT", "8080"))
-    server = ThreadingHTTPServer((host, port), _handler(health))
+    host, port = environ.get("HOST", "127.0.0.1"), _port(environ)
+    try:
+        server = ThreadingHTTPServer((host, port), _handler(health))
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be served: {error}") from error
     serving = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     serving.start()
     stopped = threading.Event()
@@ -63,10 +66,21 @@ def _serve(environ: Mapping[str, str]) -> int:
     health.pull = pull
     pull.start()
     stopped.wait()
-    pull.stop()
+    is_finished = pull.stop()
     server.shutdown()
-    log.info("director_stopped")
+    log.info("director_stopped", is_finished=is_finished)
+    if not is_finished:
+        # Python would wait for the threads of unfinished commands for as long as these take.
+        sys.stdout.flush()
+        os._exit(0)
     return 0
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    given = environ.get("PORT", "8080")
+    if not given.isdecimal():
+        raise UsageError(f"PORT must be a number, not {given!r}")
+    return int(given)
 
 
 def _commands(environ: Mapping[str, str]) -> CommandPull:
@@ -114,10 +128,14 @@ def _commands(environ: Mapping[str, str]) -> CommandPull:
 def _own_credentials() -> dict[str, str]:
     """Give the service account's own token, from the metadata server."""
     import google.auth  # noqa: PLC0415 - slow
+    import google.auth.exceptions  # noqa: PLC0415
     import google.auth.transport.requests  # noqa: PLC0415
 
-    credentials, _ = google.auth.default(scopes=SCOPES)
-    credentials.refresh(google.auth.transport.requests.Request())  # type: ignore[no-untyped-call] # google-auth has no types
+    try:
+        credentials, _ = google.auth.default(scopes=SCOPES)
+        credentials.refresh(google.auth.transport.requests.Request())  # type: ignore[no-untyped-call] # google-auth has no types
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise CloudUnreachable(f"the director gets no access token: {error}") from error
     return {"GOOGLE_OAUTH_ACCESS_TOKEN": str(credentials.token)}
 
 
@@ -131,6 +149,8 @@ def _links(path: Path) -> dict[str, str]:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} is not a mapping of resources")
     found = {}
     for link, kind in (("command_subscription", "subscriptions"), ("completion_topic", "topics")):
         listed = content.get(kind) or []

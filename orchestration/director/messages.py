@@ -6,23 +6,32 @@ repeated, late and foreign messages cannot be mistaken for the answer that is aw
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 SCHEMA_VERSION = 1
 # The attributes by which a subscription is filtered and a log is searched.
 RUN_ATTRIBUTE = "run_id"
 COMMAND_ATTRIBUTE = "command_id"
+# Ids become attributes, which Pub/Sub limits to 1,024 bytes: a longer id could not be answered.
 LONGEST_ID = 128
+LONGEST_REASON = 500
+
+Identifier = Annotated[
+    str, StringConstraints(pattern=rf"^[^\p{{Cc}}\p{{Zl}}\p{{Zp}}]{{1,{LONGEST_ID}}}$")
+]
 
 
 class Instruction(StrEnum):
     """What a command asks for."""
 
     SETUP = "dataflow-setup"
+    # Upstream's; what depends on services' URLs is in the conductor's own stacks here.
+    DEPENDENT_SETUP = "dependent-resource-setup"
     STATUS = "status"
 
 
@@ -37,10 +46,10 @@ class Command(Message):
 
     schema_version: int = SCHEMA_VERSION
     instruction: Instruction
-    command_id: str
-    run_id: str
+    command_id: Identifier
+    run_id: Identifier
     environment: str
-    dataflow: str
+    dataflow: Identifier
     # Grows with every run of the environment; an older one is refused.
     generation: int
     deadline: AwareDatetime
@@ -78,8 +87,9 @@ class Completion(Message):
     """What became of a command."""
 
     schema_version: int = SCHEMA_VERSION
-    command_id: str
-    run_id: str
+    command_id: Identifier
+    run_id: Identifier
+    # Empty when the command could not be read.
     dataflow: str
     status: CompletionStatus
     error: CompletionError | None = None
@@ -122,12 +132,13 @@ def decode(kind: type[M], data: bytes, attributes: Mapping[str, str]) -> M:
     try:
         message = kind.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
+        body = _readable(data)
         raise MalformedMessageError(
-            f"{where}: {first['msg']}",
-            command_id=_identifier(attributes, COMMAND_ATTRIBUTE),
-            run_id=_identifier(attributes, RUN_ATTRIBUTE),
+            f"{where}: {first['msg']}"[:LONGEST_REASON],
+            command_id=_identifier(attributes, body, COMMAND_ATTRIBUTE),
+            run_id=_identifier(attributes, body, RUN_ATTRIBUTE),
         ) from error
     if message.schema_version != SCHEMA_VERSION:
         raise MalformedMessageError(
@@ -138,5 +149,17 @@ def decode(kind: type[M], data: bytes, attributes: Mapping[str, str]) -> M:
     return message
 
 
-def _identifier(attributes: Mapping[str, str], name: str) -> str:
-    return attributes.get(name, "")[:LONGEST_ID]
+def _readable(data: bytes) -> Mapping[object, object]:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _identifier(attributes: Mapping[str, str], body: Mapping[object, object], name: str) -> str:
+    """Find an id where the sender may have put it; one that is too long is no id."""
+    for found in (attributes.get(name), body.get(name)):
+        if isinstance(found, str) and 0 < len(found) <= LONGEST_ID and found.isprintable():
+            return found
+    return ""

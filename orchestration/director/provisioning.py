@@ -36,17 +36,29 @@ class StackProvisioner:
         Raises:
             StackFailed: it failed.
         """
-        result = self._operations.up(stack_name(self._environment, "dataflow", dataflow))
-        return Provisioned(
-            topics=_names(result.outputs.get("topics")),
-            subscriptions=_names(result.outputs.get("subscriptions")),
-            grants=tuple(_grants(result.outputs.get("grants"))),
-            changes=result.changes,
-        )
+        result = self._operations.up(self._stack(dataflow))
+        return _provisioned(result.outputs, result.changes)
+
+    def status(self, dataflow: str) -> Provisioned | None:
+        """Say what the dataflow's stack recorded at its last up; None when there is no stack."""
+        outputs = self._operations.outputs(self._stack(dataflow))
+        return None if outputs is None else _provisioned(outputs, {})
 
     def digests(self) -> tuple[str, str]:
         """Give the digests of the architecture file as it is now, and of the program."""
         return file_digest(self._architecture_file), self._program
+
+    def _stack(self, dataflow: str) -> str:
+        return stack_name(self._environment, "dataflow", dataflow)
+
+
+def _provisioned(outputs: Mapping[str, Json], changes: Mapping[str, int]) -> Provisioned:
+    return Provisioned(
+        topics=_names(outputs.get("topics")),
+        subscriptions=_names(outputs.get("subscriptions")),
+        grants=tuple(_grants(outputs.get("grants"))),
+        changes=changes,
+    )
 
 
 def _names(value: Json) -> tuple[str, ...]:

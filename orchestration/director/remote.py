@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -20,6 +21,10 @@ from orchestration.errors import SeveralFailed
 from orchestration.targets.target import Target
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class DirectorSetup:
     """Has the director set dataflows up."""
 
@@ -31,12 +36,14 @@ class DirectorSetup:
         log: RunLog,
         *,
         timeout_s: float,
+        now: Callable[[], datetime] = _now,
     ) -> None:
         self._architecture = architecture
         self._environment = environment
         self._target = target
         self._log = log
         self._timeout_s = timeout_s
+        self._now = now
 
     def set_up(self, dataflows: tuple[str, ...]) -> tuple[DataflowOutcome, ...]:
         """Send every command and wait for every completion.
@@ -48,6 +55,8 @@ class DirectorSetup:
         """
         project = self._architecture.project_id
         director = self._architecture.director
+        # One for all commands of the run: they must not take each other for overtaken.
+        generation = int(self._now().timestamp())
         with RemoteDirectorClient(
             run_id=self._log.run_id,
             command_topic=topic_path(project, director.command_topic.name),
@@ -55,7 +64,9 @@ class DirectorSetup:
             publisher=self._target.publisher(),
             subscriber=self._target.subscriber(),
         ) as client:
-            answered = run_all({name: partial(self._set_up, client, name) for name in dataflows})
+            answered = run_all(
+                {name: partial(self._set_up, client, name, generation) for name in dataflows}
+            )
         errors = list(answered.errors.values())
         if len(errors) > 1:
             raise SeveralFailed("; ".join(error.message for error in errors), hint=errors[0].hint)
@@ -63,8 +74,10 @@ class DirectorSetup:
             raise errors[0]
         return tuple(answered.results[name] for name in dataflows)
 
-    def _set_up(self, client: RemoteDirectorClient, dataflow: str) -> DataflowOutcome:
-        command = self._command(dataflow)
+    def _set_up(
+        self, client: RemoteDirectorClient, dataflow: str, generation: int
+    ) -> DataflowOutcome:
+        command = self._command(dataflow, generation)
         self._log.emit(
             RunEventKind.COMMAND_SENT,
             instruction=command.instruction.value,
@@ -90,16 +103,15 @@ class DirectorSetup:
             ),
         )
 
-    def _command(self, dataflow: str) -> Command:
-        now = datetime.now(UTC)
+    def _command(self, dataflow: str, generation: int) -> Command:
         return Command(
             instruction=Instruction.SETUP,
             command_id=uuid.uuid4().hex,
             run_id=self._log.run_id,
             environment=self._environment.name,
             dataflow=dataflow,
-            generation=int(now.timestamp()),
-            deadline=now + timedelta(seconds=self._timeout_s),
+            generation=generation,
+            deadline=self._now() + timedelta(seconds=self._timeout_s),
             architecture_sha256=file_digest(self._environment.architecture_file),
             program_sha256=program_digest(self._environment.settings.project_dir),
             # https://www.w3.org/TR/trace-context/#traceparent-header: version, trace, span, flags.

@@ -16,6 +16,7 @@ import structlog
 
 from orchestration.director.ledger import Ledger
 from orchestration.director.messages import (
+    LONGEST_REASON,
     AppliedGrant,
     Command,
     Completion,
@@ -52,6 +53,14 @@ class Provisioner(Protocol):
         """
         ...
 
+    def status(self, dataflow: str) -> Provisioned | None:
+        """Say what of a dataflow is up, changing nothing; None when it was never set up.
+
+        Raises:
+            ConductorError: it failed.
+        """
+        ...
+
     def digests(self) -> tuple[str, str]:
         """Give the digests of the architecture and of the program that it would use."""
         ...
@@ -79,8 +88,8 @@ class DirectorService:
         self._provisioner = provisioner
         self._ledger = ledger
         self._publish = publish
+        self._lock = threading.Lock()
         self._generation = 0
-        self._generation_lock = threading.Lock()
         # One command at a time per dataflow: its stack has one lock.
         self._locks: dict[str, threading.Lock] = {}
 
@@ -121,7 +130,7 @@ class DirectorService:
             return self._ledger.store(self._run(command))
 
     def _lock_of(self, dataflow: str) -> threading.Lock:
-        with self._generation_lock:
+        with self._lock:
             return self._locks.setdefault(dataflow, threading.Lock())
 
     def _refusal(self, command: Command) -> CompletionError | None:
@@ -136,13 +145,12 @@ class DirectorService:
             return CompletionError(
                 code="deadline-passed", message=f"its deadline was {command.deadline.isoformat()}"
             )
-        with self._generation_lock:
-            if command.generation < self._generation:
-                return CompletionError(
-                    code="older-generation",
-                    message=f"generation {command.generation} is older than {self._generation}",
-                )
-            self._generation = command.generation
+        if command.instruction is Instruction.DEPENDENT_SETUP:
+            return CompletionError(
+                code="not-needed",
+                message=f"{command.instruction.value} is not the director's here: resources that"
+                " need services' URLs are set up with the services",
+            )
         architecture, program = self._provisioner.digests()
         if command.architecture_sha256 != architecture:
             return CompletionError(
@@ -154,6 +162,17 @@ class DirectorService:
                 code="other-program",
                 message="the conductor runs another version of the program than this director",
             )
+        return self._overtaken(command)
+
+    def _overtaken(self, command: Command) -> CompletionError | None:
+        """Refuse an older generation; only a command that is run makes older ones of others."""
+        with self._lock:
+            if command.generation < self._generation:
+                return CompletionError(
+                    code="older-generation",
+                    message=f"generation {command.generation} is older than {self._generation}",
+                )
+            self._generation = command.generation
         return None
 
     def _run(self, command: Command) -> Completion:
@@ -164,13 +183,31 @@ class DirectorService:
             instruction=command.instruction.value,
             dataflow=command.dataflow,
         )
-        if command.instruction is Instruction.STATUS:
-            return self._done(command, started, Provisioned((), (), (), {}))
         try:
-            provisioned = self._provisioner.provision(command.dataflow)
+            if command.instruction is Instruction.STATUS:
+                provisioned = self._provisioner.status(command.dataflow)
+            else:
+                provisioned = self._provisioner.provision(command.dataflow)
         except ConductorError as error:
             log.exception("command_failed", command_id=command.command_id)
             return self._failed(command, CompletionError(code=error.code, message=error.message))
+        except Exception as error:
+            # A bug is answered too: unanswered, the command would come again and again.
+            log.exception("command_broke", command_id=command.command_id)
+            return self._failed(
+                command,
+                CompletionError(
+                    code="unexpected",
+                    message=f"{type(error).__name__}: {error}"[:LONGEST_REASON],
+                ),
+            )
+        if provisioned is None:
+            return self._failed(
+                command,
+                CompletionError(
+                    code="not-set-up", message=f"dataflow {command.dataflow} was never set up"
+                ),
+            )
         return self._done(command, started, provisioned)
 
     def _done(self, command: Command, started: datetime, provisioned: Provisioned) -> Completion:

@@ -7,6 +7,7 @@ after another run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 
 import httpx
 
@@ -38,6 +39,7 @@ NEEDED_PERMISSIONS = (
     "serviceusage.services.enable",
 )
 TIMEOUT_S = 30.0
+SHOWN_CHARACTERS = 300
 
 
 class PrerequisitesCheck:
@@ -108,7 +110,7 @@ class PrerequisitesCheck:
             f"{base}/projects/{self._target.project_id}:testIamPermissions",
             {"permissions": list(NEEDED_PERMISSIONS)},
         )
-        answer.raise_for_status()
+        _require_answer(answer)
         return frozenset(answer.json().get("permissions", []))
 
     def _secrets(self) -> list[str]:
@@ -124,8 +126,8 @@ class PrerequisitesCheck:
         base = self._target.endpoints()["secretmanager"]
         path = f"projects/{self._target.project_id}/secrets/{secret}"
         answer = self._call("GET", f"{base}/{path}", None)
-        if answer.status_code not in {200, 404}:
-            answer.raise_for_status()
+        if answer.status_code != HTTPStatus.NOT_FOUND:
+            _require_answer(answer)
         return answer.is_success
 
     def _call(self, method: str, url: str, body: Mapping[str, Json] | None) -> httpx.Response:
@@ -139,6 +141,13 @@ class PrerequisitesCheck:
             )
         except httpx.HTTPError as error:
             raise CloudUnreachable(f"{url} does not answer: {error}") from error
+
+
+def _require_answer(answer: httpx.Response) -> None:
+    if not answer.is_success:
+        raise CloudUnreachable(
+            f"{answer.url} answers {answer.status_code}: {answer.text[:SHOWN_CHARACTERS]}"
+        )
 
 
 def stacks_of(environment: str, plan: PlanOutcome) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from orchestration.director.messages import (
 )
 from orchestration.director.pulling import CommandPull
 from orchestration.director.service import DirectorService, Identity, Provisioned
-from orchestration.errors import DirectorRefused, DirectorSilent
+from orchestration.errors import CloudUnreachable, DirectorRefused, DirectorSilent
 from orchestration.targets.local import LocalTarget
 
 Links = dict[str, str]
@@ -63,6 +63,10 @@ class Provisioner:
         """Note the dataflow."""
         self.provisioned.append(dataflow)
         return Provisioned((f"{dataflow}-topic",), (), (), {"create": 1})
+
+    def status(self, dataflow: str) -> Provisioned | None:
+        """Know nothing."""
+        del dataflow
 
     def digests(self) -> tuple[str, str]:
         """Give what `make` puts into commands."""
@@ -228,3 +232,15 @@ def test_a_closed_client_leaves_no_subscription(target: LocalTarget, links: Link
     left = [item.name for item in subscriber.list_subscriptions(project="projects/local-proj")]
     subscriber.close()
     assert not [name for name in left if name.endswith("-run-1")]
+
+
+def test_a_completion_topic_that_is_not_there_is_one_clear_error(
+    target: LocalTarget, links: Links
+) -> None:
+    """0.10: said before any command is sent."""
+    missing = {**links, "completions": f"{links['completions']}-missing"}
+    with (
+        pytest.raises(CloudUnreachable, match="no subscription to the director's completions"),
+        client_of(target, missing),
+    ):
+        pass

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.director.messages import (
+    LONGEST_REASON,
     Command,
     Completion,
     CompletionStatus,
@@ -63,9 +64,40 @@ def test_another_schema_version_is_malformed_and_says_so() -> None:
 def test_ids_of_an_unreadable_message_are_taken_from_its_attributes() -> None:
     """G3: its sender can be answered, if anything says who that is."""
     with pytest.raises(MalformedMessageError) as caught:
-        decode(Command, b"{", {"run_id": "r-9", "command_id": "x" * 500})
-    assert caught.value.run_id == "r-9"
-    assert caught.value.command_id == "x" * 128
+        decode(Command, b"{", {"run_id": "r-9", "command_id": "c-9"})
+    assert (caught.value.run_id, caught.value.command_id) == ("r-9", "c-9")
+
+
+def test_ids_are_taken_from_the_body_where_attributes_have_none() -> None:
+    """G3: a sender that forgot the attributes is answered as well."""
+    data = b'{"run_id": "r-9", "command_id": "c-9", "instruction": "dance"}'
+    with pytest.raises(MalformedMessageError, match="instruction") as caught:
+        decode(Command, data, {"run_id": ""})
+    assert (caught.value.run_id, caught.value.command_id) == ("r-9", "c-9")
+
+
+@pytest.mark.parametrize("bad", ["x" * 129, "", "a\nb"])
+def test_an_id_that_no_attribute_can_carry_is_none(bad: str) -> None:
+    """G3: an answer to it could not be published, and its command would come again for ever."""
+    data = COMMAND.model_copy(update={"command_id": bad}).model_dump_json().encode()
+    with pytest.raises(MalformedMessageError) as caught:
+        decode(Command, data, {"command_id": bad})
+    assert caught.value.command_id == ""
+    assert caught.value.run_id == "r-1"
+
+
+def test_a_huge_message_gives_a_short_reason() -> None:
+    """Fault case 14: what is wrong with a message is not as long as the message."""
+    data = json.dumps({"k" * 1_000_000: 1, **COMMAND.model_dump(mode="json")}).encode()
+    with pytest.raises(MalformedMessageError) as caught:
+        decode(Command, data, {})
+    assert len(caught.value.reason) <= LONGEST_REASON
+
+
+def test_deep_nesting_is_malformed() -> None:
+    """Fault case 29: a message cannot exhaust the reader's stack."""
+    with pytest.raises(MalformedMessageError):
+        decode(Command, b"[" * 100_000, {})
 
 
 def test_an_unknown_field_is_malformed() -> None:

@@ -30,16 +30,23 @@ class FakeProvisioner:
     def __init__(self) -> None:
         self.provisioned: list[str] = []
         self.failure: StackFailed | None = None
+        self.bug: Exception | None = None
         self.during: Callable[[], None] = lambda: None
 
     def provision(self, dataflow: str) -> Provisioned:
         """Note the dataflow, or fail."""
         self.during()
-        if self.failure:
-            raise self.failure
+        if self.failure or self.bug:
+            raise self.failure or self.bug or AssertionError
         self.provisioned.append(dataflow)
         grant = AppliedGrant(member="m", role="r", resource=f"topic {dataflow}")
         return Provisioned((f"{dataflow}-topic",), (), (grant,), {"create": 3})
+
+    def status(self, dataflow: str) -> Provisioned | None:
+        """Give what was set up."""
+        if dataflow not in self.provisioned:
+            return None
+        return Provisioned((f"{dataflow}-topic",), (), (), {})
 
     def digests(self) -> tuple[str, str]:
         """Give the digests that `make` puts into commands."""
@@ -183,6 +190,49 @@ def test_a_failure_is_answered_and_tried_again_by_the_next_command(director: Dir
     director.provisioner.failure = None
     director.handle(make("c-2"))
     assert director.published[1].status is CompletionStatus.OK
+
+
+def test_a_refused_command_makes_no_other_one_old(director: Director) -> None:
+    """Fault case 15: what is not for this director does not lock out what is."""
+    director.handle(make("c-alien", generation=9, environment="prod"))
+    director.handle(make("c-other", generation=9, architecture_sha256="other"))
+    director.handle(make("c-ours", generation=8))
+    assert director.published[-1].status is CompletionStatus.OK
+
+
+def test_a_bug_is_answered_and_not_tried_again(director: Director) -> None:
+    """G3: whoever waits is told at once, and a redelivery does not run into it again."""
+    director.provisioner.bug = ZeroDivisionError("division by zero")
+    director.handle(make())
+    director.provisioner.bug = None
+    director.handle(make())
+    first, second = director.published
+    assert first == second
+    assert first.error is not None
+    assert first.error.code == "unexpected"
+    assert first.error.message == "ZeroDivisionError: division by zero"
+
+
+def test_status_tells_what_is_up_and_changes_nothing(director: Director) -> None:
+    """Design 5: asking is not setting up."""
+    director.handle(make("c-1", instruction=Instruction.STATUS))
+    error = director.published[0].error
+    assert error is not None
+    assert error.code == "not-set-up"
+    director.handle(make("c-2"))
+    director.handle(make("c-3", instruction=Instruction.STATUS))
+    assert director.published[2].topics == ("orders-topic",)
+    assert director.published[2].changes == {}
+    assert director.provisioner.provisioned == ["orders"]
+
+
+def test_upstreams_dependent_setup_is_answered_as_not_needed(director: Director) -> None:
+    """1.5, G3: an instruction that there is nothing to do for is no success and no silence."""
+    director.handle(make(instruction=Instruction.DEPENDENT_SETUP))
+    error = director.published[0].error
+    assert error is not None
+    assert error.code == "not-needed"
+    assert director.provisioner.provisioned == []
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'"x"', b"{}", b"\xff" * 1_000_000])
