@@ -5,7 +5,6 @@ Whether a name is one that Google accepts is `architecture.checks`' concern.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from architecture.model import Architecture, Layer, Subscription
@@ -14,7 +13,6 @@ DEFAULT_IMAGE_REPO: Final = "cloud-deploy"
 """The Artifact Registry repository of services that name none."""
 
 _ACCOUNT_DOMAIN: Final = ".iam.gserviceaccount.com"
-_ROLE_ID_LENGTH: Final = 64
 
 
 def stack_name(env: str, layer: Layer, dataflow: str | None = None) -> str:
@@ -96,13 +94,3 @@ def image_repositories(arch: Architecture) -> tuple[str, ...]:
     """Return the Artifact Registry repositories that the services' images live in, sorted."""
     deployments = (service.deployment for service in arch.all_services())
     return tuple(sorted({d.image_repo or DEFAULT_IMAGE_REPO for d in deployments if d}))
-
-
-def director_role_id(arch: Architecture) -> str:
-    """Return the id of the director's custom role: letters, digits and `_` only."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", f"{arch.name}_director")[-_ROLE_ID_LENGTH:]
-
-
-def director_role(arch: Architecture) -> str:
-    """Return the director's custom role as policies name it."""
-    return f"projects/{arch.project_id}/roles/{director_role_id(arch)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from architecture import names
-from architecture.director_role import director_permissions
+from architecture.director_role import CustomRole, director_roles
 from components.director_role import DirectorRole
 from components.enabled_apis import EnabledApis
 from components.labels import resource_labels
@@ -23,7 +23,10 @@ def declare(context: StackContext) -> Outputs:
     opts = pulumi.ResourceOptions(depends_on=[apis])
     repositories = _repositories(context, opts)
     accounts = _accounts(context, opts)
-    role = _director_role(context, opts)
+    roles = {
+        role.name(context.project): _director_role(context, role, opts)
+        for role in director_roles(context.architecture)
+    }
     by_member = {_member(context, account): component for account, component in accounts.items()}
     declare_grants(
         context,
@@ -33,13 +36,13 @@ def declare(context: StackContext) -> Outputs:
             apis,
             by_member.get(grant.member),
             by_member.get(_member(context, grant.resource.name)),
-            role if grant.role.startswith("projects/") else None,
+            roles.get(grant.role),
         ],
     )
     return {
         "accounts": {name: account.email for name, account in accounts.items()},
         "repositories": {name: item.repository_path for name, item in repositories.items()},
-        "directorRole": role.role_name,
+        "directorRoles": [role.role_name for role in roles.values()],
         "grants": applied_grants(context),
     }
 
@@ -82,11 +85,13 @@ def _display_name(services: list[str]) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def _director_role(context: StackContext, opts: pulumi.ResourceOptions) -> DirectorRole:
+def _director_role(
+    context: StackContext, role: CustomRole, opts: pulumi.ResourceOptions
+) -> DirectorRole:
     return DirectorRole(
-        names.director_role_id(context.architecture),
+        role.role_id,
         project=context.project,
-        title=f"Director of {context.architecture.name}",
-        permissions=director_permissions(context.architecture),
+        title=role.title,
+        permissions=role.permissions,
         opts=opts,
     )

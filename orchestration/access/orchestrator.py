@@ -5,9 +5,10 @@ What is granted comes from one value, the architecture's grant plan; nothing is 
 
 from __future__ import annotations
 
-from architecture.grants import Grant, director_permissions, plan_grants
+from architecture.director_role import director_roles
+from architecture.grants import Grant, plan_grants
 from architecture.model import Architecture, Layer
-from architecture.names import director_role, stack_name
+from architecture.names import stack_name
 from orchestration.access.probes import Caller, CloudProbe
 from orchestration.access.waiting import EffectiveGrant, Pace, wait_until_effective
 from orchestration.automation.results import OnStackEvent
@@ -67,7 +68,8 @@ class IAMOrchestrator:
             Caller(self._target.deployer, self._target.access_token, self._target.endpoints()),
             project_id=self._architecture.project_id,
             custom_roles={
-                director_role(self._architecture): director_permissions(self._architecture)
+                role.name(self._architecture.project_id): role.permissions
+                for role in director_roles(self._architecture)
             },
         )
         try:

@@ -10,12 +10,11 @@ from architecture.grants import (
     Grant,
     GrantResource,
     ResourceKind,
-    director_permissions,
     plan_grants,
 )
 from architecture.hydration import hydrate
 from architecture.loading import loads
-from architecture.model import Architecture
+from architecture.model import AccessPolicy, Architecture
 
 DEPLOYER = "user:developer@local.test"
 
@@ -143,12 +142,31 @@ def test_invoker_grant_is_where_and_when_the_called_service_is(shop: Architectur
 def test_same_grant_for_several_reasons_is_made_once(shop: Architecture) -> None:
     """Two stacks that make one grant would take it from each other."""
     plan = plan_grants(shop, deployer=DEPLOYER)
-    keys = [(g.member, g.role, g.resource) for g in plan.all]
+    keys = [grant.key for grant in plan.all]
     assert len(keys) == len(set(keys))
-    (token,) = [g for g in plan.all if g.resource.kind is ResourceKind.SECRET]
+    (token,) = [g for g in plan.application if g.resource.kind is ResourceKind.SECRET]
     assert token.reason == (
         "service intake reads secret token as TOKEN; "
         "service intake reads secret token as TOKEN_AGAIN"
+    )
+
+
+def test_grant_that_application_and_harness_want_is_made_once(hydrated: Architecture) -> None:
+    """A policy that gives the director what it has anyway is not a second grant."""
+    flow = hydrated.dataflows["servicedirector-infra"]
+    command, completion = flow.resources.topics
+    policy = AccessPolicy(name="servicedirector", role="roles/pubsub.viewer")
+    topics = (command, completion.model_copy(update={"iam_access_policy": (policy,)}))
+    resources = flow.resources.model_copy(update={"topics": topics})
+    flows = {**hydrated.dataflows, flow.name: flow.model_copy(update={"resources": resources})}
+    plan = plan_grants(hydrated.model_copy(update={"dataflows": flows}))
+    before = plan_grants(hydrated)
+    assert len(plan.all) == len(before.all)
+    (moved,) = {g.key for g in before.harness} - {g.key for g in plan.harness}
+    (grant,) = [grant for grant in plan.application if grant.key == moved]
+    assert grant.reason == (
+        "iam_access_policy of topic completion-topic names servicedirector; "
+        "service servicedirector produces topic completion-topic"
     )
 
 
@@ -171,7 +189,7 @@ def test_harness_is_listed_apart(hydrated: Architecture) -> None:
     harness = plan_grants(hydrated, deployer=DEPLOYER).harness
     role = "projects/local-proj/roles/tracer_director"
     domain = "local-proj.iam.gserviceaccount.com"
-    creator = "roles/iam.serviceAccountTokenCreator"
+    creator, user = "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountUser"
     assert triples(harness) == {
         (director, role, "project", "local-proj"),
         (director, "roles/pubsub.publisher", "topic", "completion-topic"),
@@ -182,40 +200,46 @@ def test_harness_is_listed_apart(hydrated: Architecture) -> None:
         ("user:developer", creator, "service-account", f"servicedirector-sa@{domain}"),
         ("user:developer", creator, "service-account", f"tracer-publisher-sa@{domain}"),
         ("user:developer", creator, "service-account", f"tracer-subscriber-sa@{domain}"),
+        ("user:developer", user, "service-account", f"servicedirector-sa@{domain}"),
+        ("user:developer", user, "service-account", f"tracer-publisher-sa@{domain}"),
+        ("user:developer", user, "service-account", f"tracer-subscriber-sa@{domain}"),
     }
     assert {g.layer for g in harness} == {"foundation", "director"}
     application = plan_grants(hydrated).application
     assert not any(g.member.startswith(director) for g in application)
 
 
-def test_director_may_do_what_its_dataflows_call_for_and_no_more(
-    hydrated: Architecture, shop: Architecture
-) -> None:
-    """Topics and subscriptions here; buckets, tables and secrets only where there are some."""
-    services = {p.split(".")[0] for p in director_permissions(hydrated)}
-    assert services == {"pubsub", "resourcemanager"}
-    more = director_permissions(shop)
-    assert {p.split(".")[0] for p in more} == {
-        "bigquery",
-        "datastore",
-        "pubsub",
-        "resourcemanager",
-        "secretmanager",
-        "storage",
+def test_deployer_may_attach_the_accounts_that_something_runs_as(shop: Architecture) -> None:
+    """Cloud Run and Cloud Scheduler ask for it; one account of several uses is granted once."""
+    attached = {
+        grant.resource.name.split("@")[0]: grant.reason
+        for grant in plan_grants(shop, deployer=DEPLOYER).harness
+        if grant.role == "roles/iam.serviceAccountUser"
     }
-    assert "secretmanager.versions.access" not in more
-    assert not any(p.startswith(("iam.", "run.", "storage.objects")) for p in more)
-    assert list(more) == sorted(set(more))
+    assert attached == {
+        "director-sa": "deploys service director, which runs as director-sa",
+        "intake-sa": "deploys service intake, which runs as intake-sa",
+        "refund-sa": "deploys service refund, which runs as refund-sa",
+        "nightly-sa": "makes schedule nightly, which calls as nightly-sa",
+    }
 
 
-def test_director_can_attach_subscriptions_only_where_there_are_some(
-    hydrated: Architecture,
-) -> None:
-    """An architecture without resources needs nearly nothing."""
-    assert "pubsub.topics.attachSubscription" in director_permissions(hydrated)
-    flows = {"servicedirector-infra": hydrated.dataflows["servicedirector-infra"]}
-    bare = hydrated.model_copy(update={"dataflows": flows})
-    assert director_permissions(bare) == ("resourcemanager.projects.get",)
+def test_secret_of_two_dataflows_is_granted_to_both(shop: Architecture) -> None:
+    """The grants of one dataflow take nothing from another's (G9)."""
+    text = SHOP.replace(
+        "deployment: {region: us-central1}",
+        "deployment: {secret_environment_vars: [{name: T, value_from: token, version: 1}]}",
+    )
+    arch = hydrate(loads(text, Path("services.yaml")).architecture, base_dir=Path("/shop"))
+    on_secret = [
+        grant
+        for grant in plan_grants(arch).application
+        if grant.resource == GrantResource(ResourceKind.SECRET, "token")
+    ]
+    assert {(grant.member, grant.dataflow) for grant in on_secret} == {
+        (account("intake-sa"), "orders"),
+        (account("refund-sa"), "returns"),
+    }
 
 
 def test_every_stack_gets_its_grants_and_none_is_lost(shop: Architecture) -> None:
@@ -225,13 +249,6 @@ def test_every_stack_gets_its_grants_and_none_is_lost(shop: Architecture) -> Non
     parts = [grant for stack in stacks for grant in plan.for_layer(*stack)]
     assert len(parts) == len(plan.all)
     assert set(parts) == set(plan.all)
-
-
-def test_order_of_the_file_does_not_change_the_plan(shop: Architecture) -> None:
-    """Equal systems have equal plans (0.16)."""
-    flows = dict(reversed(shop.dataflows.items()))
-    turned = shop.model_copy(update={"dataflows": flows})
-    assert plan_grants(turned, deployer=DEPLOYER) == plan_grants(shop, deployer=DEPLOYER)
 
 
 def test_architecture_that_is_not_hydrated_is_refused(sample: Architecture) -> None:

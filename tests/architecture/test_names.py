@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from architecture import names
 from architecture.model import Architecture
 
@@ -63,11 +61,3 @@ def test_command_subscription_is_known_before_and_after_hydration(
     """The one that the file declares, else the one that hydration will add."""
     assert names.command_subscription(sample) == "command-topic-sub"
     assert names.command_subscription(hydrated) == "command-topic-sub"
-
-
-def test_directors_role_has_a_possible_id(hydrated: Architecture) -> None:
-    """Google allows letters, digits and underscores in it, and 64 characters."""
-    long = hydrated.model_copy(update={"name": "a-" * 40})
-    for arch in (hydrated, long):
-        assert re.fullmatch(r"[A-Za-z0-9_]{3,64}", names.director_role_id(arch))
-    assert names.director_role(hydrated) == "projects/local-proj/roles/tracer_director"

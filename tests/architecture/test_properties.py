@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from architecture import names
 from architecture.checks import check
 from architecture.findings import InvalidArchitecture
-from architecture.grants import Grant, plan_grants
 from architecture.hydration import hydrate
 from architecture.loading import loads
-from architecture.model import Architecture, Resources
+from architecture.model import Architecture
 from architecture.rendering import to_yaml
 from architecture.service_resources import preflight_expectations, resources_for
 
@@ -167,94 +164,6 @@ def test_hydration_is_idempotent_pure_and_right(arch: Architecture) -> None:
     assert list(check(once)) == list(check(arch))
     assert loads(to_yaml(once), PATH).architecture == once
     assert once.director_dataflow is not None
-
-
-LINK_ROLES = {
-    ("topics", "producer_service"): {"roles/pubsub.publisher", "roles/pubsub.viewer"},
-    ("subscriptions", "consumer_service"): {"roles/pubsub.subscriber", "roles/pubsub.viewer"},
-    ("bigquery_tables", "producers"): {"roles/bigquery.dataEditor"},
-    ("bigquery_tables", "consumers"): {"roles/bigquery.dataViewer"},
-    ("gcs_buckets", "producers"): {"roles/storage.objectAdmin"},
-    ("gcs_buckets", "consumers"): {"roles/storage.objectViewer"},
-}
-
-
-def asked_for(arch: Architecture) -> set[tuple[str, str, str]]:
-    """Return (account, role, resource name) of everything that the file asks a grant for.
-
-    Written against the file's plain values, apart from the planner.
-    """
-    plain = arch.model_dump(mode="json")
-    flows = list(plain["dataflows"].values())
-    services = {s["name"]: s for f in flows for s in f["services"].values()}
-    services["director"] = plain["service_manager_spec"]
-    account = {name: s["service_account"] for name, s in services.items()}
-    calls = [
-        (account[name], target) for name, s in services.items() for target in s["dependencies"]
-    ]
-    wanted: set[tuple[str, str, str]] = set()
-    for flow in flows:
-        jobs = flow["resources"]["cloud_scheduler_jobs"]
-        calls += [(job["service_account"], job["target_service"]) for job in jobs]
-        for kind in Resources.model_fields:
-            for item in flow["resources"][kind]:
-                wanted |= asked_for_on(kind, item, account)
-    wanted |= {(who, "roles/run.invoker", t) for who, t in calls if services[t]["deployment"]}
-    for name, item in services.items():
-        for secret in (item["deployment"] or {}).get("secret_environment_vars", ()):
-            wanted.add((account[name], "roles/secretmanager.secretAccessor", secret["value_from"]))
-    return wanted
-
-
-def asked_for_on(
-    kind: str, item: dict[str, Any], account: dict[str, str]
-) -> set[tuple[str, str, str]]:
-    """Return what one resource's links and policies ask for."""
-    name = f"{item['dataset']}.{item['name']}" if kind == "bigquery_tables" else item["name"]
-    wanted = {(account[p["name"]], p["role"], name) for p in item["iam_access_policy"]}
-    for (of, key), roles in LINK_ROLES.items():
-        mappings = item[key] if of == kind else None
-        for mapping in mappings if isinstance(mappings, list) else [mappings]:
-            if mapping:
-                who = account[mapping["name"]]
-                wanted |= {(who, role, name) for role in roles}
-                if kind == "subscriptions":
-                    wanted.add((who, "roles/pubsub.viewer", item["topic"]))
-    return wanted
-
-
-def granted(grant: Grant) -> tuple[str, str, str]:
-    """Return a grant in the same terms."""
-    email = grant.member.removeprefix("serviceAccount:")
-    return names.account_id(email, "some-project"), grant.role, grant.resource.name
-
-
-@PROPERTY
-@given(ARCHITECTURES)
-def test_grants_are_exactly_what_the_file_asks_for(arch: Architecture) -> None:
-    """Every grant has a link, dependency, secret, schedule or policy, and every one its grant."""
-    hydrated = hydrate(arch, base_dir=Path("/base"))
-    plan = plan_grants(hydrated, deployer="user:developer@local.test")
-    own = {
-        granted(grant)
-        for grant in plan.harness
-        if grant.member.startswith("serviceAccount:director-sa@")
-        and grant.resource.kind != "project"
-    }
-    assert {granted(grant) for grant in plan.application} | own == asked_for(hydrated)
-    assert all(grant.reason for grant in plan.all)
-    keys = [(grant.member, grant.role, grant.resource) for grant in plan.application]
-    assert len(keys) == len(set(keys))
-
-
-@PROPERTY
-@given(ARCHITECTURES)
-def test_grants_do_not_depend_on_the_order_of_dataflows(arch: Architecture) -> None:
-    """The plan is a function of what the file means (0.16)."""
-    hydrated = hydrate(arch, base_dir=Path("/base"))
-    flows = dict(reversed(hydrated.dataflows.items()))
-    turned = hydrated.model_copy(update={"dataflows": flows})
-    assert plan_grants(turned) == plan_grants(hydrated)
 
 
 @PROPERTY

@@ -51,10 +51,15 @@ def test_foundation_declares_accounts_repository_role_and_project_grants(layers:
     assert recording.outputs["repositories"] == {
         "cloud-deploy": "projects/shop-project/locations/europe-west1/repositories/cloud-deploy"
     }
-    assert recording.outputs["directorRole"] == "projects/shop-project/roles/shop_director"
+    assert recording.outputs["directorRoles"] == [
+        "projects/shop-project/roles/shop_director",
+        "projects/shop-project/roles/shop_director_secrets",
+    ]
     assert ("director-sa", "shop_director", "shop-project") in grants_of(recording)
+    assert ("director-sa", "shop_director_secrets", "front-password") in grants_of(recording)
     for account in accounts:
         assert ("developer", "iam.serviceAccountTokenCreator", account) in grants_of(recording)
+        assert ("developer", "iam.serviceAccountUser", account) in grants_of(recording)
     enabled = {api.inputs["service"] for api in recording.of("gcp:projects/service:Service")}
     assert {"pubsub.googleapis.com", "secretmanager.googleapis.com"} <= enabled
 
@@ -68,7 +73,7 @@ def test_foundation_grants_come_after_the_accounts_and_the_role(layers: Layers) 
         if resource.inputs["role"] == "projects/shop-project/roles/shop_director"
     )
     component = next(r for r in recording.of("conductor:access:Grant") if r.urn == grant.parent)
-    role = recording.one("conductor:access:DirectorRole")
+    role = recording.one("conductor:access:DirectorRole", "shop_director")
     account = recording.one("conductor:access:ServiceAccount", "director-sa")
     before = {dependency for r in (grant, component) for dependency in r.dependencies}
     assert any("DirectorRole" in urn for urn in before), (role, before)
