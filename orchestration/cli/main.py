@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cloud.app, name="cloud")
+plan = typer.Typer(help="Show what `up` would need.", no_args_is_help=True)
+app.add_typer(plan, name="plan")
 
 ArchitectureFile = Annotated[
     Path, typer.Argument(metavar="ARCH", help="The architecture file (services.yaml).")
@@ -152,6 +154,40 @@ def generate(
 
     with reported(as_json=as_json, debug=debug):
         generating.generate(architecture, env, project, out, as_json=as_json)
+
+
+@plan.command(name="iam")
+def plan_iam(
+    architecture: ArchitectureFile,
+    env: EnvironmentName = "local",
+    project: Project = None,
+    deployer: Annotated[
+        str | None,
+        typer.Option(
+            "--deployer",
+            metavar="MEMBER",
+            help="Who will run `up`, as in user:ada@example.com: lists the grants that this takes.",
+        ),
+    ] = None,
+    written_as: Annotated[
+        str, typer.Option("--format", help="How to write the plan: table, yaml or json.")
+    ] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Show every IAM grant and why it is there; touches no cloud."""
+    from orchestration.cli import planning  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+    from orchestration.cli.deploying import one_of  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        planning.plan_iam(
+            architecture,
+            env,
+            project=project,
+            deployer=deployer,
+            written_as=one_of(planning.PlanFormat, "json" if as_json else written_as, "--format"),
+        )
 
 
 @app.command()
