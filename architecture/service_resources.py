@@ -29,26 +29,71 @@ _EXPECTED: Final = {
     "bigquery_datasets": "EXPECTED_BQ_DATASET",
     "firestore_collections": "EXPECTED_FS_COLLECTION",
 }
+_CONTAINERS: Final = ("bigquery_datasets", "firestore_databases")
+
+_ByName = dict[str, Resource]
 
 
-def resources_for(arch: Architecture, service_name: str) -> dict[str, JsonValue]:
-    """Return the content of a service's `resources.yaml`: exactly its linked resources.
+class ServiceResources:
+    """What each service of one hydrated architecture is told, all found in one pass.
 
-    A link whose lookup is `env` or `db` is found there, not in the file.
+    A link whose lookup is `env` or `db` is found there, not in `resources.yaml`.
     """
-    linked = _linked(arch, service_name)
-    return {kind: [_entry(resource) for resource in resources] for kind, resources in linked}
+
+    def __init__(self, arch: Architecture) -> None:
+        self._arch = arch
+        self._containers = {kind: _declared(arch, kind) for kind in _CONTAINERS}
+        self._linked: dict[str, dict[str, _ByName]] = {}
+        for link in all_links(arch):
+            if link.method == "yaml":
+                self._add(link)
+
+    def content(self, service_name: str) -> dict[str, JsonValue]:
+        """Return the content of a service's `resources.yaml`: exactly its linked resources."""
+        return {
+            kind: [_entry(resource) for resource in resources.values()]
+            for kind, resources in self._of(service_name)
+        }
+
+    def expectations(self, service_name: str) -> dict[str, str]:
+        """Return the variables that tell a service's pre-flight test which names to find."""
+        expected = {
+            _EXPECTED[kind]: ",".join(sorted({item.name for item in resources.values()}))
+            for kind, resources in self._of(service_name)
+            if kind in _EXPECTED
+        }
+        if service_name == self._arch.director.name:
+            expected |= _director_expectations(self._arch)
+        return expected
+
+    def _of(self, service_name: str) -> Iterator[tuple[str, _ByName]]:
+        """Yield the service's resources by kind, in the order of the file's keys."""
+        found = self._linked.get(service_name, {})
+        for kind in Resources.model_fields:
+            if kind in found:
+                yield kind, found[kind]
+
+    def _add(self, link: Link) -> None:
+        found = self._linked.setdefault(link.mapping.name, {})
+        found.setdefault(link.kind, {}).setdefault(link.resource_name, link.resource)
+        match link.resource:
+            case BigQueryTable(dataset=wanted):
+                kind = "bigquery_datasets"
+            case FirestoreCollection(database=wanted):
+                kind = "firestore_databases"
+            case _:
+                return
+        if container := self._containers[kind].get(wanted):
+            found.setdefault(kind, {}).setdefault(wanted, container)
 
 
-def preflight_expectations(arch: Architecture, service_name: str) -> dict[str, str]:
-    """Return the variables that tell a service's pre-flight test which names to find."""
-    expected: dict[str, str] = {}
-    for kind, resources in _linked(arch, service_name):
-        if kind in _EXPECTED:
-            expected[_EXPECTED[kind]] = ",".join(sorted({item.name for item in resources}))
-    if service_name == arch.director.name:
-        expected |= _director_expectations(arch)
-    return expected
+def _declared(arch: Architecture, kind: str) -> _ByName:
+    """Return the resources of a kind by their names."""
+    return {
+        resource.name: resource
+        for dataflow in arch.dataflows.values()
+        for resource in getattr(dataflow.resources, kind)
+    }
 
 
 def _director_expectations(arch: Architecture) -> dict[str, str]:
@@ -57,34 +102,6 @@ def _director_expectations(arch: Architecture) -> dict[str, str]:
         "EXPECTED_COMPLETION_TOPIC": arch.director.completion_topic.name,
         "EXPECTED_COMMAND_SUBSCRIPTION": names.command_subscription(arch),
     }
-
-
-def _linked(arch: Architecture, service_name: str) -> Iterator[tuple[str, list[Resource]]]:
-    """Yield the service's resources by kind, in the order of the file's keys."""
-    found: dict[str, dict[str, Resource]] = {}
-    for link in all_links(arch):
-        if link.mapping.name == service_name and link.method == "yaml":
-            found.setdefault(link.kind, {}).setdefault(link.resource_name, link.resource)
-            for kind, container in _containers(arch, link):
-                found.setdefault(kind, {}).setdefault(container.name, container)
-    for kind in Resources.model_fields:
-        if kind in found:
-            yield kind, list(found[kind].values())
-
-
-def _containers(arch: Architecture, link: Link) -> Iterator[tuple[str, Resource]]:
-    """Yield what the link's resource lives in: a table's dataset, a collection's database."""
-    match link.resource:
-        case BigQueryTable(dataset=wanted):
-            kind = "bigquery_datasets"
-        case FirestoreCollection(database=wanted):
-            kind = "firestore_databases"
-        case _:
-            return
-    for dataflow in arch.dataflows.values():
-        for container in getattr(dataflow.resources, kind):
-            if container.name == wanted:
-                yield kind, container
 
 
 def _entry(resource: Resource) -> dict[str, JsonValue]:

@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from architecture.model import Architecture
-from architecture.service_resources import resources_for
+from architecture.rendering import dump
+from architecture.service_resources import ServiceResources
 from orchestration.environments import write_atomically
 from orchestration.errors import UsageError
 
@@ -36,9 +35,10 @@ class ConfigGenerator:
         Raises:
             UsageError: the folder cannot be written to.
         """
+        resources = ServiceResources(architecture)
         try:
             files = {
-                service.name: self._write(service.name, architecture)
+                service.name: self._write(service.name, resources)
                 for service in architecture.all_services()
             }
         except OSError as error:
@@ -51,8 +51,7 @@ class ConfigGenerator:
                 shutil.rmtree(leftover)
         return files
 
-    def _write(self, service: str, architecture: Architecture) -> Path:
+    def _write(self, service: str, resources: ServiceResources) -> Path:
         path = self._folder / service / FILE_NAME
-        text = yaml.safe_dump(resources_for(architecture, service), sort_keys=False, indent=4)
-        write_atomically(path, text)
+        write_atomically(path, dump(resources.content(service)))
         return path

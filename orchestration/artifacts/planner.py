@@ -14,7 +14,7 @@ from architecture.loading import load
 from architecture.model import Architecture
 from architecture.ordering import resource_levels, service_levels
 from architecture.rendering import to_yaml
-from architecture.service_resources import preflight_expectations
+from architecture.service_resources import ServiceResources
 from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of, template_files
 from orchestration.artifacts.generator import ConfigGenerator
 from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
@@ -96,13 +96,14 @@ class LocalPlanner:
             template_files(source)
         write_atomically(self._environment.architecture_file, to_yaml(architecture))
         files = ConfigGenerator(self._environment.generated_dir).generate(architecture)
+        resources = ServiceResources(architecture)
         report = self._validator.validate(
             [
                 PreflightCase(
                     service=source.name,
                     folder=source.folder,
                     resources_file=files[source.name],
-                    expectations=preflight_expectations(architecture, source.name),
+                    expectations=resources.expectations(source.name),
                 )
                 for source in sources
             ]

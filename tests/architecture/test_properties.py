@@ -14,7 +14,7 @@ from architecture.hydration import hydrate
 from architecture.loading import loads
 from architecture.model import Architecture
 from architecture.rendering import to_yaml
-from architecture.service_resources import preflight_expectations, resources_for
+from architecture.service_resources import ServiceResources
 
 PATH = Path("services.yaml")
 SAMPLE = (Path(__file__).parents[2] / "testdata" / "architectures" / "tracer.yaml").read_text()
@@ -171,9 +171,10 @@ def test_hydration_is_idempotent_pure_and_right(arch: Architecture) -> None:
 def test_services_are_told_of_links_found_by_yaml_and_of_no_other(arch: Architecture) -> None:
     """resources.yaml and the expected names say the same (0.7, 1.7)."""
     hydrated = hydrate(arch, base_dir=Path("/base"))
+    resources = ServiceResources(hydrated)
     for item in hydrated.all_services():
-        content = resources_for(hydrated, item.name)
-        expected = preflight_expectations(hydrated, item.name)
+        content = resources.content(item.name)
+        expected = resources.expectations(item.name)
         topics = content.get("topics", [])
         assert isinstance(topics, list)
         listed = sorted(topic["name"] for topic in topics if isinstance(topic, dict))

@@ -15,7 +15,7 @@ from architecture.hydration import hydrate
 from architecture.loading import load, loads
 from architecture.model import Architecture
 from architecture.rendering import to_yaml
-from architecture.service_resources import resources_for
+from architecture.service_resources import ServiceResources
 
 FILES = ["tracer-hydrated", "bigquery-hydrated", "bigquery"]
 GENERATED = [
@@ -54,7 +54,7 @@ def test_resources_equal_those_that_the_upstream_tool_generated(
     real: Path, file: str, service: str, generated: str
 ) -> None:
     """Field for field, in the same order of keys (0.7)."""
-    ours = resources_for(hydrated(real, file), service)
+    ours = ServiceResources(hydrated(real, file)).content(service)
     theirs = yaml.safe_load((real / f"{generated}.resources.yaml").read_text())
     assert yaml.safe_dump(ours, sort_keys=False) == yaml.safe_dump(theirs, sort_keys=False)
 

@@ -9,7 +9,7 @@ import pytest
 from architecture.hydration import hydrate
 from architecture.loading import loads
 from architecture.model import Architecture
-from architecture.service_resources import preflight_expectations, resources_for
+from architecture.service_resources import ServiceResources
 
 TWO_OF_A_KIND = """\
 name: shop
@@ -58,7 +58,7 @@ def shop() -> Architecture:
 
 def test_publisher_and_subscriber_see_their_own_resources_only(hydrated: Architecture) -> None:
     """Each gets what it is linked to, by producer_service or consumer_service (0.7, 0.19)."""
-    publisher = resources_for(hydrated, "tracer-publisher")
+    publisher = ServiceResources(hydrated).content("tracer-publisher")
     assert publisher == {
         "topics": [
             {
@@ -70,20 +70,20 @@ def test_publisher_and_subscriber_see_their_own_resources_only(hydrated: Archite
             }
         ]
     }
-    subscriber = resources_for(hydrated, "tracer-subscriber")
+    subscriber = ServiceResources(hydrated).content("tracer-subscriber")
     assert list(subscriber) == ["topics", "subscriptions"]
 
 
 def test_links_found_elsewhere_are_not_in_the_file(shop: Architecture) -> None:
     """`env` and `db` drop the link here, though its grants stay (C13)."""
-    topics = resources_for(shop, "intake")["topics"]
+    topics = ServiceResources(shop).content("intake")["topics"]
     assert isinstance(topics, list)
     assert [topic["name"] for topic in topics if isinstance(topic, dict)] == ["topic-b", "topic-a"]
 
 
 def test_resource_brings_along_what_it_lives_in(shop: Architecture) -> None:
     """A table its dataset, a collection its database, in the order of the file's keys."""
-    resources = resources_for(shop, "intake")
+    resources = ServiceResources(shop).content("intake")
     assert list(resources) == [
         "topics",
         "bigquery_datasets",
@@ -109,13 +109,13 @@ def test_resource_brings_along_what_it_lives_in(shop: Architecture) -> None:
 
 def test_service_without_links_gets_an_empty_file(shop: Architecture) -> None:
     """It is still a file (0.19)."""
-    assert resources_for(shop, "idle-one") == {}
-    assert preflight_expectations(shop, "idle-one") == {}
+    assert ServiceResources(shop).content("idle-one") == {}
+    assert ServiceResources(shop).expectations("idle-one") == {}
 
 
 def test_expected_names_are_those_in_the_file(shop: Architecture) -> None:
     """Several of one kind are separated by commas, in sorted order (1.7)."""
-    assert preflight_expectations(shop, "intake") == {
+    assert ServiceResources(shop).expectations("intake") == {
         "EXPECTED_TOPIC_NAME": "topic-a,topic-b",
         "EXPECTED_BQ_TABLE": "invoices",
         "EXPECTED_BQ_DATASET": "sales",
@@ -126,7 +126,7 @@ def test_expected_names_are_those_in_the_file(shop: Architecture) -> None:
 
 def test_director_expects_its_topics_and_subscription(hydrated: Architecture) -> None:
     """It has variables of its own, beside those of its kind."""
-    assert preflight_expectations(hydrated, "servicedirector") == {
+    assert ServiceResources(hydrated).expectations("servicedirector") == {
         "EXPECTED_TOPIC_NAME": "completion-topic",
         "EXPECTED_SUBSCRIPTION_NAME": "command-topic-sub",
         "EXPECTED_COMMAND_TOPIC": "command-topic",
