@@ -6,7 +6,8 @@
     ├── Blocked                    something must happen first                  exit 3
     │   ├── EnvironmentBusy        another run holds the environment
     │   ├── EnvironmentMismatch    another architecture lives there
-    │   └── PrerequisitesMissing   target, credentials, engine, secrets
+    │   ├── PrerequisitesMissing   target, credentials, engine, secrets
+    │   └── PortTaken              a port of the local cloud is somebody else's
     ├── PhaseFailed                a phase of a run failed                      exit 1
     │   ├── SeveralFailed          more than one of the ones below, side by side
     │   ├── PreflightFailed        a service's own tests failed
@@ -18,7 +19,7 @@
     │   ├── DirectorRefused        the director answered with an error
     │   └── ServiceUnhealthy       a deployed service does not answer
     ├── CloudUnreachable           the target's APIs do not answer              exit 1
-    └── Interrupted                Ctrl-C                                       exit 130
+    └── Interrupted                Ctrl-C or SIGTERM                            exit 130
 
 Each has a stable `code` (kebab-case) and a `hint`: what to do next; `details` holds more lines,
 such as the end of a log. The edges translate once: the command line into an exit code, one line
@@ -93,6 +94,13 @@ class PrerequisitesMissing(Blocked):
     def __init__(self, message: str, *, findings: tuple[str, ...] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
+
+
+class PortTaken(Blocked):
+    """Another process listens on a port that the local cloud has chosen for good."""
+
+    code = "port-taken"
+    retryable = True
 
 
 class PhaseFailed(ConductorError):  # noqa: N818
@@ -184,7 +192,7 @@ class CloudUnreachable(ConductorError):  # noqa: N818
 
 
 class Interrupted(ConductorError):  # noqa: N818
-    """The user pressed Ctrl-C; what is up stays up."""
+    """The user pressed Ctrl-C, or the process was told to end; what is up stays up."""
 
     code = "interrupted"
     exit_code = 130

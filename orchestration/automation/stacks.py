@@ -202,16 +202,25 @@ class StackOperations:
         Raises:
             StackFailed: the backend refused.
         """
+        return tuple(self.resource_counts(prefix))
+
+    def resource_counts(self, prefix: str) -> Mapping[str, int]:
+        """Count what each stack holds whose name begins so, sorted by name.
+
+        Raises:
+            StackFailed: the backend refused.
+        """
         workspace = LocalWorkspace(
             work_dir=str(self._home.project_dir),
-            env_vars=self._variables({}),
+            # No credentials: only the state is looked at, and the cloud may be away.
+            env_vars=dict(self._home.environ()),
             pulumi_command=self._command,
         )
         try:
-            names = [summary.name for summary in workspace.list_stacks()]
+            found = {item.name: item.resource_count or 0 for item in workspace.list_stacks()}
         except CommandError as error:
             raise _failure(f"{prefix}*", error, EventReader(prefix, ignore_event)) from error
-        return tuple(sorted(name for name in names if name.startswith(prefix)))
+        return {name: found[name] for name in sorted(found) if name.startswith(prefix)}
 
     def outputs(self, stack: str) -> Mapping[str, Json] | None:
         """Read the stack's recorded outputs; None when it was never made.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -60,9 +61,12 @@ def show_error(error: ConductorError, *, as_json: bool = False) -> None:
 def reported(*, as_json: bool = False, debug: bool = False) -> Iterator[None]:
     """Turn what goes wrong in the block into words and the documented exit code.
 
+    SIGTERM, which is how CI systems and service managers cancel, ends the block as Ctrl-C does.
+
     Raises:
         SystemExit: something went wrong.
     """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except ConductorError as error:
@@ -82,3 +86,5 @@ def reported(*, as_json: bool = False, debug: bool = False) -> Iterator[None]:
         )
         show_error(internal, as_json=as_json)
         raise SystemExit(1) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -12,12 +12,14 @@ from orchestration.automation.engines import EngineName
 from orchestration.cli.console import output
 from orchestration.cli.progress import choose_progress
 from orchestration.cli.reporting import show_run
-from orchestration.conductor.assembly import RunOptions, run_up
+from orchestration.conductor.assembly import RunOptions, run_up, stack_operations
+from orchestration.conductor.records import last_run
 from orchestration.environments import Environment, TargetName
-from orchestration.errors import UsageError
+from orchestration.errors import Interrupted, UsageError
 from orchestration.settings import Settings
 from orchestration.targets.builders import BuilderName, choose_builder
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget
+from orchestration.wording import counted
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -116,22 +118,44 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
     opened = open_request(request)
     console = output()
     progress = choose_progress(console, as_json=as_json)
-    with opened.environment.locked(f"conductor up --env {request.environment}"), progress:
-        record = run_up(
-            opened.environment,
-            opened.file,
-            opened.target,
-            RunOptions(
-                architecture_path=request.architecture,
-                engine=opened.engine,
-                refresh=request.refresh,
-                director_timeout_s=director_timeout_s,
-                words=request.words(),
-            ),
-            [progress],
-        )
+    with opened.environment.locked(f"conductor up --env {request.environment}"):
+        try:
+            with progress:
+                record = run_up(
+                    opened.environment,
+                    opened.file,
+                    opened.target,
+                    RunOptions(
+                        architecture_path=request.architecture,
+                        engine=opened.engine,
+                        refresh=request.refresh,
+                        director_timeout_s=director_timeout_s,
+                        words=request.words(),
+                    ),
+                    [progress],
+                )
+        except KeyboardInterrupt:
+            raise _interrupted(opened) from None
     if not as_json:
         show_run(console, record, opened.environment)
+
+
+def _interrupted(opened: Opened) -> Interrupted:
+    """Say what is up after Ctrl-C: the stacks that hold anything."""
+    environment = opened.environment
+    run = last_run(environment.runs_dir)
+    operations = stack_operations(environment, opened.target, opened.engine)
+    held = {
+        stack: count
+        for stack, count in operations.resource_counts(f"{environment.name}.").items()
+        if count
+    }
+    what = ", ".join(f"{stack} ({counted(count, 'resource')})" for stack, count in held.items())
+    return Interrupted(
+        f"run {run.run_id if run else ''} was interrupted; up: {what or 'nothing'}",
+        hint=f"`conductor up` goes on from there; `conductor destroy --env {environment.name}`"
+        " takes it down",
+    )
 
 
 def _target_name(request: Request, environment: Environment) -> TargetName:

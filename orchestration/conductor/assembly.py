@@ -114,6 +114,7 @@ def _parts(
             deployer,
             built=tuple(s.name for _, s in architecture.services() if s.deployment is not None),
             dataflows=tuple(architecture.application_dataflows()),
+            service_log=target.service_log,
             health=HealthChecker(
                 _health_routes(architecture),
                 target.identity_token,

@@ -6,7 +6,7 @@ What builds and deploys is injected (`ContainerDeployer`); the one that uses sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,10 @@ from orchestration.conductor.state import (
     StackOutcome,
 )
 from orchestration.deployment.health import HealthChecker
-from orchestration.errors import BuildFailed, UsageError
+from orchestration.errors import BuildFailed, ServiceUnhealthy, UsageError
+
+# The end of a log that is shown with an error; the whole of it is one command away.
+LOG_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,13 @@ class DeploymentManager:
         built: tuple[str, ...],
         dataflows: tuple[str, ...],
         health: HealthChecker,
+        service_log: Callable[[str], str],
     ) -> None:
         self._deployer = deployer
         self._built = built
         self._dataflows = dataflows
         self._health = health
+        self._service_log = service_log
 
     def build_all(self) -> ImagesOutcome:
         """Build every service's image; the director's belongs to its own deployment.
@@ -105,6 +110,13 @@ class DeploymentManager:
         """Wait until a service answers its health route.
 
         Raises:
-            ServiceUnhealthy: it did not in time.
+            ServiceUnhealthy: it did not in time; carries the end of its log.
         """
-        self._health.wait(service, url)
+        try:
+            self._health.wait(service, url)
+        except ServiceUnhealthy as error:
+            # One that does not even start is told by Cloud Run, with its log.
+            last = self._service_log(service).splitlines()[-LOG_LINES:]
+            if last:
+                error.details = "\n".join([f"--- the last lines of {service}'s log", *last])
+            raise

@@ -11,7 +11,7 @@ import httpx
 
 from orchestration.automation.results import Json
 from orchestration.environments import Environment, TargetName
-from orchestration.errors import CloudUnreachable
+from orchestration.errors import CloudUnreachable, PortTaken
 from orchestration.settings import PROJECT_DIR_VARIABLE
 from orchestration.targets.builders import Builder
 
@@ -193,6 +193,7 @@ class LocalTarget:
 
         Raises:
             CloudUnreachable: it did not start.
+            PortTaken: another process has one of its ports.
             PrerequisitesMissing: images are to be built with docker, and no daemon answers.
         """
         self._builder.require()
@@ -204,6 +205,13 @@ class LocalTarget:
                 project_id=self.project_id,
                 propagation=self._propagation,
             )
+        except control.PortTaken as error:
+            raise PortTaken(
+                f"port {error.port}, which the local cloud of {self._environment.name!r} has chosen"
+                " when it was made, is taken by another process",
+                hint=f"end that process (`ss -ltnp 'sport = :{error.port}'` names it), or rehearse"
+                " in another environment",
+            ) from error
         except (control.CloudError, OSError) as error:
             raise CloudUnreachable(
                 f"the local cloud did not start: {error}",
@@ -290,6 +298,17 @@ class LocalTarget:
     def endpoints(self) -> Mapping[str, str]:
         """Every API under its path prefix."""
         return {api: f"{self.base_url}/{path}" for api, path in API_PATHS.items()}
+
+    def service_log(self, service: str) -> str:
+        """Ask the local cloud; what it cannot say is no reason to fail."""
+        try:
+            answer = httpx.get(
+                f"{self.base_url}/_local/logs/{service}",
+                headers={"Authorization": f"Bearer {self.access_token()}"},
+            )
+        except (httpx.HTTPError, CloudUnreachable):
+            return ""
+        return answer.text if answer.is_success else ""
 
     @property
     def pubsub_host(self) -> str:

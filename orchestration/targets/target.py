@@ -67,6 +67,10 @@ class Target(Protocol):
         """Give the base URL, with its version, of each API, by names such as `pubsub`."""
         ...
 
+    def service_log(self, service: str) -> str:
+        """Give the end of what a service's newest revision has printed; empty if none is known."""
+        ...
+
     def publisher(self) -> PublisherClient:
         """Make a Pub/Sub publisher client."""
         ...

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,35 +38,57 @@ class Rehearsal:
 
     def kill_at(self, line: str, *words: str, env: str = "local") -> None:
         """Run a command and kill it with -9 at the first output line that starts so."""
-        self._signal_at(signal.SIGKILL, line, words, env)
+        self.signal_at(signal.SIGKILL, line, *words, env=env)
 
-    def interrupt_at(self, line: str, *words: str, env: str = "local") -> int:
-        """Run a command, press Ctrl-C at the first output line that starts so, give its code."""
-        return self._signal_at(signal.SIGINT, line, words, env)
+    def signal_at(
+        self, number: signal.Signals, line: str, *words: str, env: str = "local"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command, signal it at the first output line that starts so, see how it ends."""
+        return self.at(line, number, *words, env=env)
 
-    def _signal_at(
-        self, number: signal.Signals, line: str, words: tuple[str, ...], env: str
-    ) -> int:
+    def at(
+        self,
+        line: str,
+        what: signal.Signals | Callable[[], None],
+        *words: str,
+        env: str = "local",
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; at the first output line that starts so, signal it or do something."""
         # A test run in the background ignores Ctrl-C, and its children would inherit that.
         program = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
             "from orchestration.cli.main import main; main()"
         )
-        with subprocess.Popen(
-            [sys.executable, "-c", program, *words, "--env", env],
-            env=self.environ(),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
+        arguments = [sys.executable, "-c", program, *words, "--env", env]
+        heard = []
+        with (
+            tempfile.TemporaryFile("w+") as stderr,
+            subprocess.Popen(
+                arguments,
+                env=self.environ(),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            ) as process,
+        ):
             assert process.stdout is not None
-            for said in process.stdout:
-                if said.startswith(line):
-                    process.send_signal(number)
-                    process.stdout.read()
-                    return process.wait(COMMAND_TIMEOUT_S)
-        raise AssertionError(f"{line!r} was never said")
+            try:
+                for said in process.stdout:
+                    heard.append(said)
+                    if said.startswith(line):
+                        _do(what, process)
+                        heard.append(process.stdout.read())
+                        code = process.wait(COMMAND_TIMEOUT_S)
+                        stderr.seek(0)
+                        return subprocess.CompletedProcess(
+                            arguments, code, "".join(heard), stderr.read()
+                        )
+            finally:
+                # A test that ran out of time must not wait for it.
+                process.kill()
+        raise AssertionError(f"{line!r} was never said: {''.join(heard)}")
 
     def run(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
         """Run `conductor WORDS --env ENV` to its end."""
@@ -117,3 +141,10 @@ class Rehearsal:
     def revisions(self) -> dict[str, str]:
         """Name the revision that each service runs."""
         return {s["name"]: s["revision"] for s in self.status()["cloud"]["services"]}
+
+
+def _do(what: signal.Signals | Callable[[], None], process: subprocess.Popen[str]) -> None:
+    if isinstance(what, signal.Signals):
+        process.send_signal(what)
+    else:
+        what()

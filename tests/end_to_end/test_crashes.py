@@ -27,14 +27,3 @@ def test_the_next_up_goes_on_from_a_killed_run(rehearsal: Rehearsal, line: str) 
     assert conflicts == []
     again = rehearsal.run("preview", str(rehearsal.architecture), "--detailed-exitcode")
     assert again.returncode == 0, again.stdout + again.stderr
-
-
-def test_ctrl_c_stops_at_once_and_keeps_what_is_up(rehearsal: Rehearsal) -> None:
-    """Step 2, item 5: exit 130 while the director works and while grants are awaited."""
-    up = ["up", str(rehearsal.architecture)]
-    assert rehearsal.interrupt_at("[2] IAM", *up) == 130
-    assert rehearsal.interrupt_at("[5] command dataflow-setup", *up) == 130
-    assert rehearsal.run_record()["status"] == "interrupted"
-    done = rehearsal.up()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert rehearsal.prove().returncode == 0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from orchestration.conductor.state import DirectorOutcome, ServicesOutcome, StackOutcome
-from orchestration.deployment.deployer import BuildReport, DeploymentManager
+from orchestration.deployment.deployer import LOG_LINES, BuildReport, DeploymentManager
 from orchestration.deployment.health import HealthChecker
 from orchestration.errors import BuildFailed, ServiceUnhealthy, UsageError
 
@@ -40,13 +40,14 @@ class FakeDeployer:
         return ServicesOutcome(dataflow=dataflow, urls={"cart": "http://c"}, stack=STACK)
 
 
-def manager(deployer: FakeDeployer) -> DeploymentManager:
+def manager(deployer: FakeDeployer, health: HealthChecker | None = None) -> DeploymentManager:
     """Make a manager of three services in two dataflows."""
     return DeploymentManager(
         deployer,
         built=("cart", "mail", "stock"),
         dataflows=("orders", "supply"),
-        health=checker({}),
+        health=health or checker({}),
+        service_log=lambda service: f"{service} starts\n" + "waiting for its database\n" * 20,
     )
 
 
@@ -157,6 +158,17 @@ def test_a_service_that_stays_ill_is_told_with_its_last_words(service: Service) 
     with pytest.raises(ServiceUnhealthy, match=r"cart.*503 no database") as caught:
         checker({"cart": "/health/ready"}, deadline_s=0.2).wait("cart", service.url)
     assert caught.value.code == "service-unhealthy"
+
+
+def test_the_end_of_an_ill_services_log_is_shown(service: Service) -> None:
+    """Step 2, item 5: its last words, not its whole story."""
+    service.answers = [(503, "no database")]
+    deploying = manager(FakeDeployer(), checker({"cart": "/health/ready"}, deadline_s=0.2))
+    with pytest.raises(ServiceUnhealthy) as caught:
+        deploying.wait_until_healthy("cart", service.url)
+    title, *lines = caught.value.details.splitlines()
+    assert title == "--- the last lines of cart's log"
+    assert lines == ["waiting for its database"] * LOG_LINES
 
 
 def test_a_service_without_a_route_is_healthy_when_it_answers(service: Service) -> None:
