@@ -59,13 +59,13 @@ def director_links(arch: Architecture) -> Iterator[Problem]:
 
 def director_stands_alone(arch: Architecture) -> Iterator[Problem]:
     """The director's dataflow has no services: it has no stack that could deploy them."""
-    for where, flow in _flows(arch):
-        if where[-1] == arch.director_dataflow and flow.services:
-            message = (
-                f"the director's dataflow has services: {', '.join(map(shown, flow.services))}"
-            )
-            fix = "move them to a dataflow of their own"
-            yield Problem("director-dataflow", (*where, "services"), message, fix)
+    infra = arch.director_dataflow
+    services = arch.dataflows[infra].services if infra is not None else ()
+    if services:
+        message = f"the director's dataflow has services: {', '.join(map(shown, services))}"
+        where: Where = ("dataflows", str(infra), "services")
+        fix = "move them to a dataflow of their own"
+        yield Problem("director-dataflow", where, message, fix)
 
 
 def _topics(arch: Architecture) -> tuple[str, str]:
