@@ -1,0 +1,104 @@
+"""Notifications that wait to be delivered, written in the transaction of what they tell about."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from orchestration.coordination.storage.database import Transaction
+from orchestration.coordination.storage.tables import notifications
+
+PENDING, DELIVERED, ABANDONED = "pending", "delivered", "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message to a customer's people, and how often it was tried."""
+
+    id: str
+    customer_id: str
+    event: str
+    body: str
+    created_at: datetime
+    attempts: int
+
+
+def enqueue(
+    tx: Transaction, *, customer_id: str, event: str, detail: Mapping[str, str | None]
+) -> None:
+    """Have a notification delivered once this transaction is done."""
+    notification_id = str(uuid.uuid4())
+    body = {
+        "id": notification_id,
+        "type": event,
+        "timestamp": tx.now.isoformat(),
+        "customer_id": customer_id,
+        "data": {key: value for key, value in detail.items() if value is not None},
+    }
+    tx.connection.execute(
+        notifications.insert().values(
+            id=notification_id,
+            customer_id=customer_id,
+            event=event,
+            body=json.dumps(body, ensure_ascii=False),
+            created_at=tx.now,
+            status=PENDING,
+            attempts=0,
+            due_at=tx.now,
+        )
+    )
+
+
+def claim_due(tx: Transaction, *, limit: int, lease: timedelta) -> list[Notification]:
+    """Take notifications that are due; nobody else gets them until the lease is over."""
+    due = (
+        sa.select(notifications)
+        .where(notifications.c.status == PENDING, notifications.c.due_at <= tx.now)
+        .order_by(notifications.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = tx.connection.execute(due).all()
+    if rows:
+        tx.connection.execute(
+            notifications.update()
+            .where(notifications.c.seq.in_([row.seq for row in rows]))
+            .values(due_at=tx.now + lease, attempts=notifications.c.attempts + 1)
+        )
+    return [
+        Notification(
+            id=row.id,
+            customer_id=row.customer_id,
+            event=row.event,
+            body=row.body,
+            created_at=row.created_at,
+            attempts=row.attempts + 1,
+        )
+        for row in rows
+    ]
+
+
+def mark_delivered(tx: Transaction, notification_id: str) -> None:
+    """Note that a notification has arrived."""
+    _update(tx, notification_id, status=DELIVERED, last_error=None)
+
+
+def mark_failed(
+    tx: Transaction, notification_id: str, error: str, *, retry_in: timedelta | None
+) -> None:
+    """Note that a delivery failed; without `retry_in` it is given up."""
+    if retry_in is None:
+        _update(tx, notification_id, status=ABANDONED, last_error=error)
+    else:
+        _update(tx, notification_id, due_at=tx.now + retry_in, last_error=error)
+
+
+def _update(tx: Transaction, notification_id: str, **values: str | datetime | None) -> None:
+    tx.connection.execute(
+        notifications.update().where(notifications.c.id == notification_id).values(**values)
+    )
