@@ -191,6 +191,34 @@ def plan_iam(
 
 
 @app.command()
+def graph(
+    architecture: ArchitectureFile,
+    env: EnvironmentName = "local",
+    project: Project = None,
+    written_as: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="mermaid, dot or svg; by default what the file's name says, else mermaid.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write; by default the terminal.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Draw dataflows, services and resources: who writes, reads and calls what."""
+    from orchestration.cli import graphing  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        graphing.show_graph(
+            architecture, env, project=project, written_as=written_as, out=out, as_json=as_json
+        )
+
+
+@app.command()
 def destroy(
     env: EnvironmentName,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -213,6 +241,25 @@ def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) 
 
     with reported(as_json=as_json, debug=debug):
         show_status(env, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    env: Annotated[str | None, typer.Option("--env", help="Look at this environment only.")] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say what this machine has of what is needed, what is missing, and what to do.
+
+    Exits 3 when something is missing that a rehearsal needs.
+    """
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.doctor import run_doctor  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        has_problems = run_doctor(env, as_json=as_json)
+    if has_problems:
+        raise typer.Exit(3)
 
 
 @app.command(

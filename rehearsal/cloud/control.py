@@ -18,7 +18,7 @@ from typing import Final
 
 from rehearsal.cloud.info import CloudError, CloudInfo, PortTaken, ServerLock, recorded
 
-__all__ = ["CloudError", "CloudInfo", "PortTaken", "start", "status", "stop"]
+__all__ = ["CloudError", "CloudInfo", "PortTaken", "recorded", "start", "status", "stop"]
 
 LOG_FILE: Final = "server.log"
 # `__main__` ends with it when one of its ports is taken.
