@@ -286,4 +286,8 @@ def read_json_lines(path: Path) -> Iterator[dict[str, object]]:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return f"{where}: {first['msg']}" if where else first["msg"]
     return str(error).splitlines()[0]

@@ -89,3 +89,17 @@ def test_a_second_run_is_told_who_holds_the_environment(environment: Environment
     assert not environment.is_held()
     with environment.locked("x"):
         assert environment.is_held()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("{", "Invalid JSON"), ('{"name": "dev"}', "target: Field required")]
+)
+def test_a_broken_record_is_told_with_what_is_wrong(
+    environment: Environment, content: str, said: str
+) -> None:
+    """One line: which file, what is wrong with it, what to do."""
+    environment.folder.mkdir(parents=True)
+    environment.record_file.write_text(content)
+    with pytest.raises(UsageError, match=said) as caught:
+        environment.record()
+    assert str(environment.record_file) in caught.value.message
