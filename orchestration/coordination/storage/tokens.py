@@ -6,24 +6,15 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
 
+from orchestration.coordination.identity import Role
 from orchestration.coordination.storage import audit
 from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.tables import tokens
 
 PREFIX = "conductor_"
-
-
-class Role(StrEnum):
-    """What a token's holder may do."""
-
-    AGENT = "agent"
-    APPROVER = "approver"
-    OPERATOR = "operator"
-    VIEWER = "viewer"
 
 
 @dataclass(frozen=True, slots=True)
