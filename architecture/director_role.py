@@ -148,4 +148,5 @@ def granted_secrets(arch: Architecture) -> tuple[str, ...]:
 
 def _role_id(arch: Architecture, what: str) -> str:
     """Return the id of a custom role: letters, digits and `_` only."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", f"{arch.name}_{what}")[-_ROLE_ID_LENGTH:]
+    parts = (arch.name, what, arch.name_suffix)
+    return re.sub(r"[^A-Za-z0-9_]", "_", "_".join(filter(None, parts)))[-_ROLE_ID_LENGTH:]

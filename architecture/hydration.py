@@ -1,19 +1,17 @@
 """Fill in what a user may leave out, so that nobody after this has to know a default.
 
-Hydrating what is hydrated changes nothing. Only values are made here: no file is looked at, and
-`SERVICE_DIRECTOR_URL` is known only when the director is deployed, so it is added there.
+Hydrating what is hydrated changes nothing. Only values are made here: no file is looked at.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final, TypeVar
 
-from architecture import names
+from architecture import names, variables
 from architecture.findings import Finding, InvalidArchitecture, Severity
-from architecture.links import Link, links_by_service
+from architecture.links import links_by_service
 from architecture.model import (
     INFRA_SUFFIX,
     Architecture,
@@ -31,11 +29,10 @@ from architecture.model import (
     Subscription,
     Topic,
 )
+from architecture.suffixes import with_suffix
 
 DEFAULT_CPU: Final = "1"
 DEFAULT_MEMORY: Final = "512Mi"
-DIRECTOR_DATAFLOW_NAME: Final = "conductor"
-"""What the director finds in `DATAFLOW_NAME`: it belongs to no dataflow of the application."""
 COMMAND_SUBSCRIPTION_KEY: Final = "command-subscription-id"
 """The key under which the director finds its command subscription in `resources.yaml`."""
 
@@ -49,6 +46,7 @@ def hydrate(
     project_id: str | None = None,
     source_root: Path | None = None,
     environment: str | None = None,
+    suffix: str = "",
 ) -> Architecture:
     """Return the architecture with every default filled in; the argument is not changed.
 
@@ -58,9 +56,11 @@ def hydrate(
         project_id: the project of an architecture that names none.
         source_root: replaces every `source_path`.
         environment: whose `deployment_environments` entry applies, where there is one.
+        suffix: what the names of a test run end in; one that they end in already is not added.
 
     Raises:
-        InvalidArchitecture: neither the architecture nor the caller names a project.
+        InvalidArchitecture: neither the architecture nor the caller names a project, or the suffix
+            cannot be added.
     """
     arch = _overridden(arch, arch.deployment_environments.get(environment or ""))
     project = arch.project_id or project_id or ""
@@ -74,7 +74,8 @@ def hydrate(
     if arch.director_dataflow is None:
         infra = _director_dataflow(arch)
         arch = arch.model_copy(update={"dataflows": flows | {infra.name: infra}})
-    return _with_environment(_with_datasets(arch))
+    arch = with_suffix(_with_datasets(arch), suffix, base_dir)
+    return _with_variables(arch)
 
 
 def _overridden(arch: Architecture, overrides: EnvironmentOverrides | None) -> Architecture:
@@ -161,7 +162,9 @@ def _table(table: BigQueryTable, paths: _Paths) -> BigQueryTable:
 
 
 def _job(job: CloudSchedulerJob, arch: Architecture) -> CloudSchedulerJob:
-    account = names.account_id(job.service_account or f"{job.name}-sa", arch.project_id)
+    account = names.account_id(
+        job.service_account or names.inferred_account(job.name), arch.project_id
+    )
     return job.model_copy(update={"service_account": account})
 
 
@@ -209,33 +212,30 @@ def _with_datasets(arch: Architecture) -> Architecture:
     return arch.model_copy(update={"dataflows": flows})
 
 
-def _with_environment(arch: Architecture) -> Architecture:
+def _with_variables(arch: Architecture) -> Architecture:
+    """Give every deployed service its environment variables."""
     links = links_by_service(arch)
+
+    def told(service: S, dataflow: str) -> S:
+        if service.deployment is None:
+            return service
+        own = links.get(service.name, ())
+        new = variables.injected(
+            service,
+            own,
+            project_id=arch.project_id,
+            dataflow=dataflow,
+            suffix=arch.name_suffix,
+        )
+        merged = dict(sorted((service.deployment.environment_vars | new).items()))
+        deployment = service.deployment.model_copy(update={"environment_vars": merged})
+        return service.model_copy(update={"deployment": deployment})
+
     flows = {
         name: flow.model_copy(
-            update={
-                "services": {
-                    key: _with_variables(service, arch, name, links.get(key, ()))
-                    for key, service in flow.services.items()
-                }
-            }
+            update={"services": {key: told(item, name) for key, item in flow.services.items()}}
         )
         for name, flow in arch.dataflows.items()
     }
-    own = links.get(arch.director.name, ())
-    director = _with_variables(arch.director, arch, DIRECTOR_DATAFLOW_NAME, own)
+    director = told(arch.director, variables.DIRECTOR_DATAFLOW_NAME)
     return arch.model_copy(update={"service_manager_spec": director, "dataflows": flows})
-
-
-def _with_variables(service: S, arch: Architecture, dataflow: str, links: Iterable[Link]) -> S:
-    if service.deployment is None:
-        return service
-    injected = {
-        "PROJECT_ID": arch.project_id,
-        "SERVICE_NAME": service.name,
-        "DATAFLOW_NAME": dataflow,
-        **{link.variable: link.resource_name for link in links if link.method == "env"},
-    }
-    variables = dict(sorted((service.deployment.environment_vars | injected).items()))
-    deployment = service.deployment.model_copy(update={"environment_vars": variables})
-    return service.model_copy(update={"deployment": deployment})

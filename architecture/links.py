@@ -58,31 +58,6 @@ class Link:
             return f"{self.resource.dataset}.{self.resource.name}"
         return self.resource.name
 
-    @property
-    def variable(self) -> str:
-        """The environment variable that holds the name, for a link with `method: env`."""
-        if self.mapping.lookup and self.mapping.lookup.key:
-            return self.mapping.lookup.key
-        stem = self.resource.name.upper().replace("-", "_")
-        return f"{stem}_{_suffix(self.kind, self.direction)}"
-
-
-_SUFFIXES = {
-    "bigquery_tables": "TABLE",
-    "gcs_buckets": "BUCKET",
-    "firestore_collections": "COLLECTION",
-    "firestore_databases": "DATABASE",
-}
-
-
-def _suffix(kind: str, direction: Direction) -> str:
-    if kind == "topics":
-        return "TOPIC_ID"
-    if kind == "subscriptions":
-        return "SUB_ID"
-    verb = "WRITE" if direction is Direction.PRODUCES else "READ"
-    return f"{verb}_{_SUFFIXES[kind]}"
-
 
 def all_links(arch: Architecture) -> Iterator[Link]:
     """Yield every link of every dataflow, in the file's order."""

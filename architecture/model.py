@@ -274,7 +274,7 @@ class EnvironmentOverrides(Model):
 
 
 class Architecture(Model):
-    """A whole system."""
+    """A whole system; `name_suffix` is what the names of a test run end in already."""
 
     name: str
     project_id: str = ""
@@ -282,6 +282,7 @@ class Architecture(Model):
     location: str = ""
     labels: dict[str, str] = {}
     teardown_protection: bool = False
+    name_suffix: str = ""
     service_manager_spec: DirectorSpec
     dataflows: dict[str, Dataflow] = {}
     deployment_environments: dict[str, EnvironmentOverrides] = {}

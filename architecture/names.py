@@ -25,6 +25,11 @@ def account_id(account: str, project_id: str) -> str:
     return account.removesuffix(f"@{project_id}{_ACCOUNT_DOMAIN}") if project_id else account
 
 
+def inferred_account(job: str) -> str:
+    """Return the account of a schedule that names none."""
+    return f"{job}-sa"
+
+
 def account_email(account: str, project_id: str) -> str:
     """Return the full e-mail of an account given by its short id or already in full."""
     return account if "@" in account else f"{account}@{project_id}{_ACCOUNT_DOMAIN}"

@@ -10,7 +10,8 @@ from typing import Final
 from architecture.checks.problem import Problem, placed_services
 from architecture.findings import shown
 from architecture.links import Where, placed_resources
-from architecture.model import Architecture
+from architecture.model import Architecture, CloudSchedulerJob
+from architecture.names import inferred_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,9 @@ def resource_names(arch: Architecture) -> Iterator[Problem]:
     for where, _, kind, resource in placed_resources(arch):
         if kind in _RESOURCES:
             yield from _RESOURCES[kind].judge(resource.name, (*where, "name"))
+        if isinstance(resource, CloudSchedulerJob) and resource.name:
+            account = resource.service_account or inferred_account(resource.name)
+            yield from _ACCOUNT.judge(account, (*where, "service_account"))
     spec = ("service_manager_spec",)
     yield from _TOPIC.judge(arch.director.command_topic.name, (*spec, "command_topic", "name"))
     completion = arch.director.completion_topic.name

@@ -167,6 +167,26 @@ def test_hydration_is_idempotent_pure_and_right(arch: Architecture) -> None:
 
 
 @PROPERTY
+@given(ARCHITECTURES, st.sampled_from(["a", "0f8", "run-1"]))
+def test_a_suffix_is_added_once_and_changes_names_only(arch: Architecture, suffix: str) -> None:
+    """Whenever it is added, it comes to the same; programs find the same variables."""
+    plain = hydrate(arch, base_dir=Path("/base"))
+    before = plain.model_dump_json()
+    once = hydrate(plain, base_dir=Path("/base"), suffix=suffix)
+    assert plain.model_dump_json() == before
+    assert hydrate(arch, base_dir=Path("/base"), suffix=suffix) == once
+    assert hydrate(once, base_dir=Path("/other"), suffix=suffix) == once
+    assert hydrate(once, base_dir=Path("/other")) == once
+    assert {problem.rule for problem in check(once)} == {problem.rule for problem in check(arch)}
+    for ours, theirs in zip(once.all_services(), plain.all_services(), strict=True):
+        assert ours.name == f"{theirs.name}-{suffix}"
+        if ours.deployment and theirs.deployment:
+            assert list(ours.deployment.environment_vars) == list(
+                theirs.deployment.environment_vars
+            )
+
+
+@PROPERTY
 @given(ARCHITECTURES)
 def test_services_are_told_of_links_found_by_yaml_and_of_no_other(arch: Architecture) -> None:
     """resources.yaml and the expected names say the same (0.7, 1.7)."""

@@ -13,8 +13,7 @@ def test_a_large_file_is_understood_in_two_seconds_and_200_mb() -> None:
     """Step 3, item 9: 300 services with 1,000 resources, from text to planned grants."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "architecture.py"), "--services", "30", "300"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
