@@ -45,6 +45,7 @@ class EnvironmentRecord(BaseModel):
     target: TargetName
     architecture_name: str
     project_id: str
+    name_suffix: str = ""
     made_at: AwareDatetime
 
 
@@ -159,11 +160,26 @@ class Environment:
             )
         return record
 
-    def make(self, *, target: TargetName, architecture_name: str, project_id: str) -> None:
+    def suffix(self, asked: str | None) -> str:
+        """Give what the environment's names end in: what it was made with, else what is asked for.
+
+        Raises:
+            EnvironmentMismatch: it was made with another suffix, or without one.
+        """
+        record = self.record()
+        if record is None:
+            return asked or ""
+        if asked is not None and asked != record.name_suffix:
+            raise self._mismatch("suffix", record.name_suffix, asked)
+        return record.name_suffix
+
+    def make(
+        self, *, target: TargetName, architecture_name: str, project_id: str, name_suffix: str = ""
+    ) -> None:
         """Make the environment, or confirm that it was made for the same purpose.
 
         Raises:
-            EnvironmentMismatch: it holds another architecture, target or project.
+            EnvironmentMismatch: it holds another architecture, target, project or suffix.
         """
         record = self.record()
         if record is None:
@@ -175,6 +191,7 @@ class Environment:
                 target=target,
                 architecture_name=architecture_name,
                 project_id=project_id,
+                name_suffix=name_suffix,
                 made_at=datetime.now(UTC),
             )
             write_atomically(self.record_file, made.model_dump_json(indent=2) + "\n")
@@ -183,12 +200,16 @@ class Environment:
             ("architecture", record.architecture_name, architecture_name),
             ("target", record.target, target),
             ("project", record.project_id, project_id),
+            ("suffix", record.name_suffix, name_suffix),
         ):
             if held != asked:
-                raise EnvironmentMismatch(
-                    f"environment {self.name!r} holds {what} {held!r}, not {asked!r}",
-                    hint="choose another name with --env",
-                )
+                raise self._mismatch(what, held, asked)
+
+    def _mismatch(self, what: str, held: str, asked: str) -> EnvironmentMismatch:
+        return EnvironmentMismatch(
+            f"environment {self.name!r} holds {what} {held!r}, not {asked!r}",
+            hint="choose another name with --env",
+        )
 
     def forget(self) -> None:
         """Note that nothing of the environment stands any more; its runs stay on record.

@@ -34,7 +34,12 @@ class HydratedFile:
 
 
 def read_architecture(
-    path: Path, *, environment: str, project_id: str, source_root: Path | None = None
+    path: Path,
+    *,
+    environment: str,
+    project_id: str,
+    source_root: Path | None = None,
+    suffix: str = "",
 ) -> HydratedFile:
     """Load an architecture file and hydrate it for an environment.
 
@@ -49,6 +54,7 @@ def read_architecture(
             project_id=project_id,
             source_root=source_root,
             environment=environment,
+            suffix=suffix,
         )
     except InvalidArchitecture as error:
         findings = tuple(str(finding) for finding in error.findings)

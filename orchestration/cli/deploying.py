@@ -39,6 +39,7 @@ class Request:
     refresh: bool
     propagation: str
     builder: str = "auto"
+    suffix: str | None = None
 
     def words(self) -> dict[str, str]:
         """Give the options for the run's record."""
@@ -47,6 +48,7 @@ class Request:
             "builder": self.builder,
             "refresh": str(self.refresh).lower(),
             "source_root": str(self.source_root or ""),
+            "suffix": self.suffix or "",
         }
 
 
@@ -81,6 +83,7 @@ def open_request(request: Request) -> Opened:
         environment=environment.name,
         project_id=request.project or DEFAULT_PROJECT,
         source_root=request.source_root,
+        suffix=environment.suffix(request.suffix),
     )
     architecture = file.architecture
     require_deployable(architecture)
@@ -94,6 +97,7 @@ def open_request(request: Request) -> Opened:
         target=target,
         architecture_name=architecture.name,
         project_id=architecture.project_id,
+        name_suffix=architecture.name_suffix,
     )
     return Opened(
         environment=environment,

@@ -21,15 +21,17 @@ from orchestration.targets.local import LocalTarget
 from orchestration.wording import counted
 
 
-def destroy(env: str, *, yes: bool, as_json: bool) -> None:
+def destroy(env: str, *, yes: bool, suffix: str | None, as_json: bool) -> None:
     """Take an environment down.
 
     Raises:
         UsageError: there is no such environment, or nobody there to ask.
+        EnvironmentMismatch: the environment's names end in another suffix.
         ConductorError: a stack was not destroyed.
     """
     environment = Environment(env, Settings.from_environment())
     record = environment.require_record()
+    environment.suffix(suffix)
     console = output()
     target = LocalTarget(environment, project_id=record.project_id, region="")
     progress = JsonProgress() if as_json else PlainProgress(console)
@@ -44,12 +46,19 @@ def destroy(env: str, *, yes: bool, as_json: bool) -> None:
             _ask(env, record.architecture_name, stacks)
         results = destruction.run(waves)
         deleted = sum(result.changed for result in results)
+        kept = operations.existing(f"{env}.")
         log.emit(
             RunEventKind.NOTED,
             message=f"destroyed {counted(len(results), 'stack')} of {env},"
             f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled,"
             f" and its local cloud runs on (`conductor cloud stop --env {env}`)",
         )
+        if kept:
+            log.emit(
+                RunEventKind.NOTED,
+                message=f"kept {', '.join(kept)}, as `keep_resources_on_test` asks for;"
+                f" `conductor pulumi destroy -s {kept[0]} --yes` deletes what it holds",
+            )
 
 
 def _ask(env: str, architecture: str, stacks: list[str]) -> None:

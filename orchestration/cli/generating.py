@@ -15,16 +15,29 @@ from orchestration.targets.local import DEFAULT_PROJECT
 
 
 def generate(
-    architecture: Path, env: str, project: str | None, folder: Path | None, *, as_json: bool
+    architecture: Path,
+    env: str,
+    project: str | None,
+    folder: Path | None,
+    *,
+    suffix: str | None,
+    as_json: bool,
 ) -> None:
     """Write `FOLDER/SERVICE/resources.yaml` for every service.
 
     Raises:
         ArchitectureInvalid: the file has errors.
         UsageError: the folder cannot be written.
+        EnvironmentMismatch: the environment's names end in another suffix.
     """
     environment = Environment(env, Settings.from_environment())
-    file = read_architecture(architecture, environment=env, project_id=project or DEFAULT_PROJECT)
+    file = read_architecture(
+        architecture,
+        environment=env,
+        project_id=project or DEFAULT_PROJECT,
+        # What is written for elsewhere need not be what the environment holds.
+        suffix=environment.suffix(suffix) if folder is None or suffix is None else suffix,
+    )
     generator = ConfigGenerator(folder or environment.generated_dir)
     # A folder that the user names may hold other things; ours holds nothing else.
     files = generator.generate(file.architecture, keep_others=folder is not None)

@@ -37,6 +37,14 @@ Project = Annotated[
 SourceRoot = Annotated[
     Path | None, typer.Option("--source-root", help="Replaces every source_path of the file.")
 ]
+Suffix = Annotated[
+    str | None,
+    typer.Option(
+        "--suffix",
+        metavar="ID",
+        help="What the names of a test run end in; an environment keeps the one it is made with.",
+    ),
+]
 Engine = Annotated[
     str, typer.Option("--engine", help="Pulumi's engine: auto, embedded, or the real pulumi.")
 ]
@@ -62,6 +70,7 @@ def up(
     target: TargetChoice = None,
     project: Project = None,
     source_root: SourceRoot = None,
+    suffix: Suffix = None,
     engine: Engine = "auto",
     builder: Builder = "auto",
     refresh: Refresh = True,
@@ -88,6 +97,7 @@ def up(
                 source_root=source_root,
                 engine=engine,
                 builder=builder,
+                suffix=suffix,
                 refresh=refresh,
                 propagation=propagation,
             ),
@@ -103,6 +113,7 @@ def preview(
     target: TargetChoice = None,
     project: Project = None,
     source_root: SourceRoot = None,
+    suffix: Suffix = None,
     engine: Engine = "auto",
     builder: Builder = "auto",
     refresh: Refresh = True,
@@ -127,6 +138,7 @@ def preview(
                 source_root=source_root,
                 engine=engine,
                 builder=builder,
+                suffix=suffix,
                 refresh=refresh,
                 propagation="seeded",
             ),
@@ -141,6 +153,7 @@ def generate(
     architecture: ArchitectureFile,
     env: EnvironmentName = "local",
     project: Project = None,
+    suffix: Suffix = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The folder to write to; by default the environment's."),
@@ -153,7 +166,7 @@ def generate(
     from orchestration.cli.console import reported  # noqa: PLC0415
 
     with reported(as_json=as_json, debug=debug):
-        generating.generate(architecture, env, project, out, as_json=as_json)
+        generating.generate(architecture, env, project, out, suffix=suffix, as_json=as_json)
 
 
 @plan.command(name="iam")
@@ -161,6 +174,7 @@ def plan_iam(
     architecture: ArchitectureFile,
     env: EnvironmentName = "local",
     project: Project = None,
+    suffix: Suffix = None,
     deployer: Annotated[
         str | None,
         typer.Option(
@@ -186,6 +200,7 @@ def plan_iam(
             env,
             project=project,
             deployer=deployer,
+            suffix=suffix,
             written_as=one_of(planning.PlanFormat, "json" if as_json else written_as, "--format"),
         )
 
@@ -222,6 +237,7 @@ def graph(
 def destroy(
     env: EnvironmentName,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    suffix: Suffix = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -230,7 +246,7 @@ def destroy(
     from orchestration.cli.console import reported  # noqa: PLC0415
 
     with reported(as_json=as_json, debug=debug):
-        destroying.destroy(env, yes=yes, as_json=as_json)
+        destroying.destroy(env, yes=yes, suffix=suffix, as_json=as_json)
 
 
 @app.command()

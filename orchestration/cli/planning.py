@@ -57,6 +57,7 @@ def plan_iam(
     *,
     project: str | None,
     deployer: str | None,
+    suffix: str | None,
     written_as: PlanFormat,
 ) -> None:
     """Print every grant with its reason: the application's, and apart from them the harness's.
@@ -71,7 +72,12 @@ def plan_iam(
             hint="write for example user:ada@example.com, or serviceAccount: and an e-mail",
         )
     environment = Environment(env, Settings.from_environment())
-    file = read_architecture(architecture, environment=env, project_id=project or DEFAULT_PROJECT)
+    file = read_architecture(
+        architecture,
+        environment=env,
+        project_id=project or DEFAULT_PROJECT,
+        suffix=environment.suffix(None) if suffix is None else suffix,
+    )
     for warning in file.warnings:
         errors().print(f"[yellow]warning[/]: {escape(warning)}", soft_wrap=True)
     plan = IamPlan(

@@ -2,6 +2,7 @@
 
 What goes is what the stacks hold, and nothing else: resources of others and members that others
 have put into policies are in no stack. Enabled APIs stay enabled, as others may use them.
+A test run's dataflows that say `keep_resources_on_test` stay as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from functools import partial
 
 from architecture.findings import InvalidArchitecture
 from architecture.loading import load
+from architecture.model import Architecture
+from architecture.names import stack_name
 from architecture.ordering import resource_levels, service_levels
+from architecture.suffixes import kept_dataflows
 from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.results import OnStackEvent, StackResult
 from orchestration.automation.stacks import StackOperations
@@ -46,11 +50,21 @@ class Destruction:
     def waves(self) -> Waves:
         """Give the stacks that exist, in groups that can go down side by side, in order."""
         existing = self._operations.existing(f"{self._environment.name}.")
+        kept = self.kept()
+        going = [stack for stack in existing if stack not in kept]
         return tuple(
             wave
             for layers in LAYERS_DOWN
-            for wave in self._in_order([s for s in existing if s.split(".")[1] in layers])
+            for wave in self._in_order([s for s in going if s.split(".")[1] in layers])
         )
+
+    def kept(self) -> frozenset[str]:
+        """Give the stacks that stay, whether they exist or not."""
+        architecture = self._architecture()
+        if architecture is None:
+            return frozenset()
+        env = self._environment.name
+        return frozenset(stack_name(env, "dataflow", name) for name in kept_dataflows(architecture))
 
     def run(self, waves: Waves) -> tuple[StackResult, ...]:
         """Destroy and remove every stack; the first group with a failure is the last one.
@@ -63,7 +77,8 @@ class Destruction:
             done = run_all({stack: partial(self._destroy, stack) for stack in wave})
             results.extend(done.results.values())
             _raise_all(list(done.errors.values()))
-        self._environment.forget()
+        if not self._operations.existing(f"{self._environment.name}."):
+            self._environment.forget()
         return tuple(results)
 
     def _destroy(self, stack: str) -> StackResult:
@@ -92,13 +107,15 @@ class Destruction:
 
     def _levels(self, layer: str) -> Waves:
         order = {"services": service_levels, "dataflow": resource_levels}.get(layer)
-        if order is None:
-            return ()
+        architecture = self._architecture()
+        # Without the file there is no order to keep; whatever holds on to another says so.
+        return order(architecture) if order is not None and architecture is not None else ()
+
+    def _architecture(self) -> Architecture | None:
         try:
-            return order(load(self._environment.architecture_file).architecture)
+            return load(self._environment.architecture_file).architecture
         except InvalidArchitecture:
-            # Without the file there is no order to keep; whatever holds on to another says so.
-            return ()
+            return None
 
 
 def _raise_all(errors: list[ConductorError]) -> None:

@@ -51,6 +51,20 @@ def test_another_architecture_is_refused(environment: Environment) -> None:
     assert caught.value.exit_code == 3
 
 
+def test_a_suffix_stays_with_the_environment(environment: Environment) -> None:
+    """Asked for or not, an environment's names end as they did when it was made."""
+    assert environment.suffix(None) == ""
+    assert environment.suffix("r1") == "r1"
+    environment.make(
+        target=TargetName.LOCAL, architecture_name="shop", project_id="p1", name_suffix="r1"
+    )
+    assert environment.suffix(None) == "r1"
+    assert environment.suffix("r1") == "r1"
+    for other in ("r2", ""):
+        with pytest.raises(EnvironmentMismatch, match="holds suffix 'r1'"):
+            environment.suffix(other)
+
+
 def test_the_passphrase_is_for_its_owner_only(environment: Environment) -> None:
     """Secrets of the state are readable by nobody else."""
     make(environment)

@@ -73,3 +73,14 @@ def test_a_real_file_gives_what_the_upstream_tool_gave(tmp_path: Path) -> None:
     for service, name in REAL.items():
         expected = yaml.safe_load((real / f"{name}.resources.yaml").read_text())
         assert found[service] == expected
+
+
+def test_a_test_runs_files_name_its_resources(tmp_path: Path) -> None:
+    """`--suffix` is on every name that the file tells a service."""
+    words = ["generate", str(SAMPLE), "--out", str(tmp_path), "--suffix", "r1"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    found = yaml.safe_load((tmp_path / "tracer-publisher-r1" / "resources.yaml").read_text())
+    (topic,) = found["topics"]
+    assert topic["name"] == "tracer-topic-r1"
+    assert topic["producer_service"]["name"] == "tracer-publisher-r1"
