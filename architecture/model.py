@@ -2,290 +2,172 @@
 
 Which values are allowed is the business of `architecture.checks`; what is filled in where a user
 wrote nothing, of `architecture.hydration`. A text that was not given is empty, as it is in a file.
+A text below a field says what its key means; after an empty line, where its value goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import Field
 
+from architecture.resources import (
+    BigQueryDataset,
+    BigQueryTable,
+    CloudSchedulerJob,
+    DeadLetterPolicy,
+    FirestoreCollection,
+    FirestoreDatabase,
+    GcsBucket,
+    LifecycleAction,
+    LifecycleCondition,
+    LifecycleRule,
+    LinkedResource,
+    Resource,
+    Resources,
+    RetryPolicy,
+    Subscription,
+    Topic,
+)
+from architecture.services import (
+    Deployment,
+    DirectorSpec,
+    HealthCheck,
+    SecretEnvironmentVar,
+    Service,
+)
+from architecture.values import (
+    AccessPolicy,
+    Duration,
+    DurationText,
+    Lookup,
+    LookupMethod,
+    Model,
+    ServiceMapping,
+)
 
-class DurationText:
-    """Marks a text as a duration (`30s`, `24h`, `7d`); `architecture.durations` reads it."""
+# Readers import the whole vocabulary from here.
+__all__ = [
+    "INFRA_SUFFIX",
+    "AccessPolicy",
+    "Architecture",
+    "BigQueryDataset",
+    "BigQueryTable",
+    "CloudSchedulerJob",
+    "Dataflow",
+    "DeadLetterPolicy",
+    "Deployment",
+    "DirectorSpec",
+    "Duration",
+    "DurationText",
+    "EnvironmentOverrides",
+    "FirestoreCollection",
+    "FirestoreDatabase",
+    "GcsBucket",
+    "HealthCheck",
+    "Layer",
+    "Lifecycle",
+    "LifecycleAction",
+    "LifecycleCondition",
+    "LifecycleRule",
+    "LinkedResource",
+    "Lookup",
+    "LookupMethod",
+    "Model",
+    "Resource",
+    "Resources",
+    "RetryPolicy",
+    "SecretEnvironmentVar",
+    "Service",
+    "ServiceMapping",
+    "Subscription",
+    "Topic",
+]
 
-
-Duration = Annotated[str, DurationText()]
-LookupMethod = Literal["env", "yaml", "db"]
 Layer = Literal["foundation", "images", "director", "dataflow", "services"]
 
 INFRA_SUFFIX: Final = "-infra"
 """What the director's own dataflow adds to the director's name when hydration makes it."""
 
 
-class Model(BaseModel):
-    """A frozen value that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Lookup(Model):
-    """How a service learns the name of something it is linked to."""
-
-    key: str = ""
-    method: LookupMethod = "yaml"
-
-
-class ServiceMapping(Model):
-    """A link: the service's name, or for the director's topics the topic's, and how it is found."""
-
-    name: str
-    lookup: Lookup | None = None
-
-
-class AccessPolicy(Model):
-    """A role on a resource that the user asks for, beyond those that links imply."""
-
-    name: str
-    role: str
-    type: Literal["service", "service-account"] = "service"
-
-
-class LifecycleAction(Model):
-    """What a lifecycle rule does."""
-
-    type: str
-
-
-class LifecycleCondition(Model):
-    """When a lifecycle rule does it."""
-
-    age_in_days: int | None = None
-
-
-class LifecycleRule(Model):
-    """One lifecycle rule of a resource."""
-
-    action: LifecycleAction
-    condition: LifecycleCondition = LifecycleCondition()
-
-
-class Resource(Model):
-    """What every resource can say."""
-
-    name: str
-    description: str = ""
-    labels: dict[str, str] = {}
-    iam_access_policy: tuple[AccessPolicy, ...] = ()
-    lifecycle_rules: tuple[LifecycleRule, ...] = ()
-    teardown_protection: bool | None = None
-
-
-class LinkedResource(Resource):
-    """A resource that services write to and read from."""
-
-    producers: tuple[ServiceMapping, ...] = ()
-    consumers: tuple[ServiceMapping, ...] = ()
-
-
-class Topic(Resource):
-    """A Pub/Sub topic."""
-
-    producer_service: ServiceMapping | None = None
-    message_retention_duration: Duration = ""
-
-
-class RetryPolicy(Model):
-    """How long Pub/Sub waits before it delivers again."""
-
-    minimum_backoff: Duration = ""
-    maximum_backoff: Duration = ""
-
-
-class DeadLetterPolicy(Model):
-    """Where messages go that nobody could handle."""
-
-    topic: str
-    max_delivery_attempts: int | None = None
-
-
-class Subscription(Resource):
-    """A Pub/Sub subscription."""
-
-    topic: str
-    consumer_service: ServiceMapping | None = None
-    ack_deadline_seconds: int | None = None
-    message_retention_duration: Duration = ""
-    retry_policy: RetryPolicy | None = None
-    dead_letter_policy: DeadLetterPolicy | None = None
-    filter: str = ""
-    enable_message_ordering: bool = False
-
-
-class BigQueryDataset(Resource):
-    """A BigQuery dataset."""
-
-    location: str = ""
-
-
-class BigQueryTable(LinkedResource):
-    """A BigQuery table."""
-
-    dataset: str
-    schema_type: str = ""
-    schema_import_path: str = ""
-    schema_file: str = ""
-    time_partitioning_field: str = ""
-    time_partitioning_type: Literal["", "HOUR", "DAY", "MONTH", "YEAR"] = ""
-    time_partitioning_expiration: Duration = ""
-    clustering_fields: tuple[str, ...] = ()
-    expiration: Duration = ""
-
-
-class GcsBucket(LinkedResource):
-    """A Cloud Storage bucket."""
-
-    location: str = ""
-    storage_class: str = ""
-    versioning_enabled: bool = False
-
-
-class FirestoreDatabase(LinkedResource):
-    """A Firestore database."""
-
-    location_id: str = ""
-    type: Literal["", "NATIVE", "DATASTORE_MODE"] = ""
-
-
-class FirestoreCollection(LinkedResource):
-    """A collection of a Firestore database."""
-
-    database: str
-
-
-class CloudSchedulerJob(Resource):
-    """A schedule on which a service is called."""
-
-    schedule: str
-    time_zone: str = ""
-    target_service: str
-    service_account: str = ""
-    message_body: str = ""
-
-
-class Resources(Model):
-    """The resources of one dataflow, by kind."""
-
-    topics: tuple[Topic, ...] = ()
-    subscriptions: tuple[Subscription, ...] = ()
-    bigquery_datasets: tuple[BigQueryDataset, ...] = ()
-    bigquery_tables: tuple[BigQueryTable, ...] = ()
-    gcs_buckets: tuple[GcsBucket, ...] = ()
-    firestore_databases: tuple[FirestoreDatabase, ...] = ()
-    firestore_collections: tuple[FirestoreCollection, ...] = ()
-    cloud_scheduler_jobs: tuple[CloudSchedulerJob, ...] = ()
-
-    def each(self) -> Iterator[tuple[str, Resource]]:
-        """Yield every resource with the key of its kind, in the file's order within a kind."""
-        for kind in type(self).model_fields:
-            for resource in getattr(self, kind):
-                yield kind, resource
-
-
-class SecretEnvironmentVar(Model):
-    """An environment variable whose value is a secret's."""
-
-    name: str
-    value_from: str
-    version: str = ""
-
-
-class Deployment(Model):
-    """How a service is built and run."""
-
-    source_path: str = ""
-    buildable_module_path: str = ""
-    config_templates: dict[str, str] = {}
-    image: str = ""
-    image_repo: str = ""
-    service_url: str = ""
-    region: str = ""
-    platform: str = ""
-    cpu: str = ""
-    memory: str = ""
-    min_instances: int | None = None
-    max_instances: int | None = None
-    environment_vars: dict[str, str] = {}
-    secret_environment_vars: tuple[SecretEnvironmentVar, ...] = ()
-
-
-class HealthCheck(Model):
-    """The route that says whether a service is ready; without a port, the one it serves on."""
-
-    port: int | None = None
-    path: str
-
-
-class Service(Model):
-    """A program of the system, with an identity of its own."""
-
-    name: str
-    description: str = ""
-    service_account: str
-    deployment: Deployment | None = None
-    dependencies: tuple[str, ...] = ()
-    health_check: HealthCheck | None = None
-    metadata: dict[str, JsonValue] = {}
-
-
-class DirectorSpec(Service):
-    """The director: the service that sets up dataflows when commanded over Pub/Sub."""
-
-    command_topic: ServiceMapping
-    completion_topic: ServiceMapping
-
-
 class Lifecycle(Model):
     """How long a dataflow is meant to live."""
 
     strategy: Literal["permanent", "ephemeral"] = "permanent"
+    """Whether it stays until it is destroyed, or is made for one test."""
     keep_resources_on_test: bool = False
+    """Whether its resources survive a test run's end."""
 
 
 class Dataflow(Model):
     """Services and resources that belong together; the file's key names it."""
 
     name: str = ""
+    """The dataflow's name, its key in the file when not given.
+
+    Goes to its stacks' names, its labels, and its services as `DATAFLOW_NAME`."""
     description: str = ""
-    services: dict[str, Service] = {}
+    """What it is for, for people."""
+    services: dict[str, Service] = Field({})
+    """Its services, by name."""
     resources: Resources = Resources()
+    """Its resources, by kind."""
     lifecycle: Lifecycle | None = None
+    """How long it is meant to live; permanently when not given."""
 
 
 class EnvironmentOverrides(Model):
     """What one environment has otherwise than the rest of the file says."""
 
     project_id: str = ""
+    """The project of this environment."""
     region: str = ""
+    """The region of this environment."""
     location: str = ""
-    labels: dict[str, str] = {}
+    """The location of this environment."""
+    labels: dict[str, str] = Field({})
+    """Labels added to the architecture's; these win."""
     teardown_protection: bool | None = None
+    """Whether what holds data survives `conductor destroy` in this environment."""
 
 
 class Architecture(Model):
     """A whole system; `name_suffix` is what the names of a test run end in already."""
 
     name: str
+    """The system's name; an environment holds one system.
+
+    Goes to the director's custom role."""
     project_id: str = ""
+    """The Google Cloud project; `--project`, or for a rehearsal `local-proj`, when not given.
+
+    Goes to every resource, and to services as `PROJECT_ID`."""
     region: str
+    """The region of services, images and schedules that name none.
+
+    Goes to their locations."""
     location: str = ""
-    labels: dict[str, str] = {}
+    """The location of buckets, datasets and databases that name none; the region when not given.
+
+    Goes to their locations."""
+    labels: dict[str, str] = Field({})
+    """Labels of everything that can have labels.
+
+    Goes to every resource's labels."""
     teardown_protection: bool = False
+    """Whether what holds data survives `conductor destroy`, where it does not say so itself.
+
+    Goes to Pulumi's `protect` of what holds data."""
     name_suffix: str = ""
+    """What all names of a test run end in already; `--suffix` writes it, so that it is never added
+    twice."""
     service_manager_spec: DirectorSpec
-    dataflows: dict[str, Dataflow] = {}
-    deployment_environments: dict[str, EnvironmentOverrides] = {}
+    """The director."""
+    dataflows: dict[str, Dataflow] = Field({})
+    """The dataflows, by name."""
+    deployment_environments: dict[str, EnvironmentOverrides] = Field({})
+    """What single environments have otherwise, by the environment's name (`--env`)."""
 
     @property
     def director(self) -> DirectorSpec:
