@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from architecture.model import Layer
-from orchestration.concurrency import run_all
+from orchestration.concurrency import refuse_when_stopping, run_all
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.parts import Parts
 from orchestration.conductor.phases import Phase
@@ -23,21 +23,23 @@ T = TypeVar("T")
 
 
 class Conductor:
-    """Runs the phases; `on_state` is called after each with all that is known so far."""
+    """Runs the phases; `on_state` is called after each with all that is known so far.
 
-    def __init__(self, parts: Parts, log: RunLog, on_state: Callable[[RunState], None]) -> None:
+    `state` is what earlier runs, or this run before it was killed, have handed on.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        log: RunLog,
+        on_state: Callable[[RunState], None],
+        state: RunState | None = None,
+    ) -> None:
         self._parts = parts
         self._log = log
         self._on_state = on_state
-        self._state = RunState()
-
-    def run(self) -> RunState:
-        """Go through all phases; the first that fails ends the run.
-
-        Raises:
-            ConductorError: what the failing phase raised; phases after it did not start.
-        """
-        steps: dict[Phase, Callable[[], str]] = {
+        self._state = state or RunState()
+        self._steps: dict[Phase, Callable[[], str]] = {
             Phase.PLAN: self._plan,
             Phase.PREREQUISITES: self._check_prerequisites,
             Phase.IAM: self._set_up_iam,
@@ -47,16 +49,33 @@ class Conductor:
             Phase.RESOURCE_IAM: self._wait_for_resource_iam,
             Phase.SERVICES: self._deploy_services,
         }
+
+    def run(self) -> RunState:
+        """Go through all phases; the first that fails ends the run.
+
+        Raises:
+            ConductorError: what the failing phase raised; phases after it did not start.
+        """
         for phase in Phase:
-            self._run_phase(phase, steps[phase])
+            self.run_phase(phase)
         return self._state
 
-    def _run_phase(self, phase: Phase, step: Callable[[], str]) -> None:
+    def restore(self, state: RunState) -> None:
+        """Take up what phases have handed on in a process that has died since."""
+        self._state = state
+
+    def run_phase(self, phase: Phase) -> RunState:
+        """Run one phase; what it needs of earlier ones is in the state. It may be run again.
+
+        Raises:
+            ConductorError: what the phase raised.
+        """
+        refuse_when_stopping()
         self._log.phase = phase
         self._log.emit(RunEventKind.PHASE_STARTED, title=phase.title)
         started = time.monotonic()
         try:
-            summary = step()
+            summary = self._steps[phase]()
         except ConductorError as error:
             self._log.emit(
                 RunEventKind.PHASE_FAILED,
@@ -75,6 +94,7 @@ class Conductor:
             duration_s=round(time.monotonic() - started, 3),
             summary=summary,
         )
+        return self._state
 
     @property
     def _planned(self) -> PlanOutcome:
@@ -119,6 +139,8 @@ class Conductor:
         self._parts.deployment.wait_until_healthy(self._planned.director, director.url)
 
     def _set_up_dataflows(self) -> str:
+        # Run again after a crash, it replaces what it had handed on before.
+        self._state.dataflows = ()
         for level in self._planned.resource_levels:
             done = self._parts.director.set_up(level)
             self._state.dataflows = (*self._state.dataflows, *done)
@@ -132,6 +154,7 @@ class Conductor:
         return _effective(self._collect(waits))
 
     def _deploy_services(self) -> str:
+        self._state.services = ()
         for level in self._planned.levels:
             deployed = run_all(
                 {name: _bind(self._parts.deployment.deploy_services, name) for name in level}

@@ -22,6 +22,11 @@ class Phase(IntEnum):
         """What people read."""
         return TITLES[self]
 
+    @property
+    def word(self) -> str:
+        """What people type: `--skip images-and-director`."""
+        return self.name.lower().replace("_", "-")
+
 
 TITLES = {
     Phase.PLAN: "Plan",

@@ -1,0 +1,136 @@
+"""Runs as DBOS workflows: order lives here, effects in steps that may be done again.
+
+DBOS records each step's result; after a crash the workflow goes through its steps once more, and
+only those without a result are done. Rules learned by trial: the executor's id is this process's
+own, so that nobody takes over a run by merely starting; nothing is recovered by itself, a run is
+taken up by name; a user's Ctrl-C is a result, never DBOS's cancel.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Protocol
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowHandle
+
+from orchestration.automation.results import Json
+from orchestration.concurrency import stop_waiting
+
+APPLICATION = "conductor"
+# The number of this workflow's shape: a run that began under another one is not continued.
+WORKFLOW_VERSION = "1"
+# Seconds between DBOS's looks at its queue and at results of workflows.
+POLLING_S = 0.1
+
+
+class RunEnd(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    ROLLED_BACK = "rolled-back"
+    STUCK = "stuck"
+
+
+class Script(Protocol):
+    """What a run does; every method but `accept` may be called again after a crash."""
+
+    def forward(self) -> Sequence[str]:
+        """Name the steps in order; the same ones at every call."""
+        ...
+
+    def do(self, step: str) -> dict[str, Json]:
+        """Do one step; `end` in the result says how the run ends if it must."""
+        ...
+
+    def accept(self, step: str, result: Mapping[str, Json]) -> None:
+        """Take a step's result, new or from before a crash."""
+        ...
+
+    def backward(self) -> list[str]:
+        """Name the steps to undo after a failure, in order; none if all is to be kept."""
+        ...
+
+    def undo(self, step: str) -> bool:
+        """Undo one step; False if it could not be."""
+        ...
+
+
+# What this process runs, by run: DBOS calls the workflow with nothing but the run's id.
+_scripts: dict[str, Script] = {}
+
+
+@DBOS.workflow(name="run")
+def _run(run_id: str) -> str:
+    script = _scripts[run_id]
+    end = RunEnd.SUCCEEDED
+    for step in script.forward():
+        result = DBOS.run_step({"name": step}, script.do, step)
+        script.accept(step, result)
+        if "end" in result:
+            end = RunEnd(str(result["end"]))
+            break
+    if end is not RunEnd.FAILED:
+        return end.value
+    undone = [
+        DBOS.run_step({"name": f"undo {step}"}, script.undo, step)
+        for step in DBOS.run_step({"name": "unwind"}, script.backward)
+    ]
+    if not undone:
+        return end.value
+    return (RunEnd.ROLLED_BACK if all(undone) else RunEnd.STUCK).value
+
+
+def _ended(handle: WorkflowHandle[str]) -> RunEnd:
+    """Wait for a run's end; Ctrl-C has its waits end, and what is under way finished."""
+    try:
+        return RunEnd(handle.get_result())
+    except KeyboardInterrupt:
+        stop_waiting()
+        return RunEnd(handle.get_result())
+
+
+class Workflows:
+    """DBOS of this process, launched."""
+
+    def start(self, run_id: str, script: Script) -> RunEnd:
+        """Run a new run to its end, in a thread of its own; waits for it."""
+        _scripts[run_id] = script
+        with SetWorkflowID(run_id):
+            handle = DBOS.start_workflow(_run, run_id)
+        return _ended(handle)
+
+    def resume(self, run_id: str, script: Script) -> RunEnd:
+        """Go on with a run whose process has died; waits for its end."""
+        _scripts[run_id] = script
+        return _ended(DBOS.resume_workflow(run_id))
+
+
+@contextmanager
+def launched(engine: sa.Engine) -> Iterator[Workflows]:
+    """Launch DBOS on a database for the duration of the block."""
+    DBOS(
+        config=DBOSConfig(
+            name=APPLICATION,
+            system_database_url=engine.url.render_as_string(hide_password=False),
+            system_database_engine=engine,
+            executor_id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            application_version=WORKFLOW_VERSION,
+            serializer=DBOSPortableJSONSerializer(),
+            log_level="ERROR",
+            notification_listener_polling_interval_sec=POLLING_S,
+        )
+    )
+    DBOS.launch()
+    try:
+        yield Workflows()
+    finally:
+        DBOS.destroy()
+        _scripts.clear()
