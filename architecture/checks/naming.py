@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from architecture import limits
 from architecture.checks.problem import Problem, placed_services
 from architecture.findings import shown
 from architecture.links import Where, placed_resources
@@ -31,91 +32,88 @@ class _Naming:
 
 _SERVICE: Final = _Naming(
     "bad-service-name",
-    re.compile(r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?"),
+    limits.SERVICE_NAME,
     "a service",
     "lower-case letters, digits and hyphens, a letter first, no hyphen last, at most 49",
 )
 _ACCOUNT: Final = _Naming(
     "bad-account-name",
-    re.compile(
-        r"[a-z][a-z0-9-]{4,28}[a-z0-9]|[a-z0-9][a-z0-9-]{0,62}@[a-z0-9.-]+\.gserviceaccount\.com"
-    ),
+    limits.ACCOUNT,
     "a service account",
     "6 to 30 lower-case letters, digits and hyphens, a letter first, or a full e-mail",
 )
 _ARCHITECTURE: Final = _Naming(
     "bad-architecture-name",
-    re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,52}"),
+    limits.ARCHITECTURE_NAME,
     "an architecture",
     "letters, digits, hyphens and underscores, a letter first, at most 53",
 )
 _DATAFLOW: Final = _Naming(
     "bad-dataflow-name",
-    re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}"),
+    limits.DATAFLOW_NAME,
     "a dataflow",
     "letters, digits, hyphens and underscores, at most 63: it becomes part of stack names",
 )
 _PROJECT: Final = _Naming(
     "bad-project-id",
-    re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"),
+    limits.PROJECT_ID,
     "a project",
     "6 to 30 lower-case letters, digits and hyphens, a letter first, no hyphen last",
 )
 _REGION: Final = _Naming(
     "bad-region",
-    re.compile(r"[a-z]+-[a-z]+[0-9]+"),
+    limits.REGION,
     "a region",
     "for example `europe-west1`",
 )
 _SECRET: Final = _Naming(
     "bad-secret-name",
-    re.compile(r"[A-Za-z0-9_-]{1,255}"),
+    limits.SECRET_NAME,
     "a secret",
     "its short name: letters, digits, hyphens and underscores",
 )
 _VARIABLE: Final = _Naming(
     "bad-variable-name",
-    re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+    limits.VARIABLE_NAME,
     "an environment variable",
     "letters, digits and underscores, no digit first",
 )
-_PUBSUB_PATTERN: Final = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _PUBSUB_DEMAND: Final = (
     "3 to 255 letters, digits and -._~+%, a letter first, not starting with `goog`"
 )
-_TOPIC: Final = _Naming("bad-topic-name", _PUBSUB_PATTERN, "a topic", _PUBSUB_DEMAND)
+_TOPIC: Final = _Naming("bad-topic-name", limits.MESSAGING_NAME, "a topic", _PUBSUB_DEMAND)
 _RESOURCES: Final = {
     "topics": _TOPIC,
     "subscriptions": _Naming(
-        "bad-subscription-name", _PUBSUB_PATTERN, "a subscription", _PUBSUB_DEMAND
+        "bad-subscription-name", limits.MESSAGING_NAME, "a subscription", _PUBSUB_DEMAND
     ),
     "bigquery_datasets": _Naming(
         "bad-dataset-name",
-        re.compile(r"[A-Za-z0-9_]{1,1024}"),
+        limits.DATASET_NAME,
         "a dataset",
         "letters, digits and underscores",
     ),
     "bigquery_tables": _Naming(
         "bad-table-name",
-        re.compile(r"[\w -]{1,1024}"),
+        limits.TABLE_NAME,
         "a table",
         "letters, digits, underscores, hyphens and spaces",
     ),
     "gcs_buckets": _Naming(
         "bad-bucket-name",
-        re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"),
+        limits.BUCKET_NAME,
         "a bucket",
         "3 to 63 lower-case letters, digits, hyphens, underscores and dots",
     ),
     "firestore_databases": _Naming(
         "bad-database-name",
-        re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]"),
+        limits.DATABASE_NAME,
         "a Firestore database",
         "`(default)`, or 4 to 63 lower-case letters, digits and hyphens, a letter first",
     ),
     "cloud_scheduler_jobs": _Naming(
         "bad-job-name",
-        re.compile(r"[A-Za-z0-9_-]{1,500}"),
+        limits.JOB_NAME,
         "a schedule",
         "letters, digits, hyphens and underscores",
     ),

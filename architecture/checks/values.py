@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from architecture import durations
+from architecture import durations, limits
 from architecture.checks.problem import Problem, placed_services
 from architecture.findings import Severity, shown
 from architecture.links import Where, placed_resources
@@ -18,12 +17,6 @@ from architecture.model import (
     Deployment,
     Subscription,
     Topic,
-)
-
-_CPU: Final = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3})?|[0-9]{2,5}m")
-_MEMORY: Final = re.compile(r"[1-9][0-9]{0,5}(?:\.[0-9]+)?(?:Ki|Mi|Gi|k|M|G)")
-_ROLE: Final = re.compile(
-    r"roles/[A-Za-z0-9._]+|(?:projects|organizations)/[^/]+/roles/[A-Za-z0-9._]+"
 )
 
 
@@ -99,17 +92,17 @@ def numbers_fit(arch: Architecture) -> Iterator[Problem]:
     for where, _, _, resource in placed_resources(arch):
         if isinstance(resource, Subscription):
             ack = resource.ack_deadline_seconds
-            yield from _within(ack, 10, 600, (*where, "ack_deadline_seconds"))
+            yield from _within(ack, limits.ACK_DEADLINE_S, (*where, "ack_deadline_seconds"))
             if dead := resource.dead_letter_policy:
                 place = (*where, "dead_letter_policy", "max_delivery_attempts")
-                yield from _within(dead.max_delivery_attempts, 5, 100, place)
+                yield from _within(dead.max_delivery_attempts, limits.DELIVERY_ATTEMPTS, place)
         for index, rule in enumerate(resource.lifecycle_rules):
             place = (*where, "lifecycle_rules", index, "condition", "age_in_days")
-            yield from _within(rule.condition.age_in_days, 0, 36_500, place)
+            yield from _within(rule.condition.age_in_days, limits.AGE_IN_DAYS, place)
     for where, service in placed_services(arch):
         if service.health_check:
             yield from _within(
-                service.health_check.port, 1, 65_535, (*where, "health_check", "port")
+                service.health_check.port, limits.PORT, (*where, "health_check", "port")
             )
         if service.deployment:
             yield from _instances(service.deployment, (*where, "deployment"))
@@ -117,15 +110,16 @@ def numbers_fit(arch: Architecture) -> Iterator[Problem]:
 
 def _instances(deployment: Deployment, where: Where) -> Iterator[Problem]:
     least, most = deployment.min_instances, deployment.max_instances
-    yield from _within(least, 0, 1000, (*where, "min_instances"))
-    yield from _within(most, 1, 1000, (*where, "max_instances"))
+    yield from _within(least, limits.MIN_INSTANCES, (*where, "min_instances"))
+    yield from _within(most, limits.MAX_INSTANCES, (*where, "max_instances"))
     if least is not None and most is not None and least > most:
         message = f"at least {least} instances, but at most {most}"
         fix = "raise `max_instances` or lower `min_instances`"
         yield Problem("instance-order", (*where, "min_instances"), message, fix)
 
 
-def _within(value: int | None, least: int, most: int, where: Where) -> Iterator[Problem]:
+def _within(value: int | None, allowed: tuple[int, int], where: Where) -> Iterator[Problem]:
+    least, most = allowed
     if value is not None and not least <= value <= most:
         message = f"`{where[-1]}` is {value}"
         yield Problem("out-of-range", where, message, f"{least} to {most} is allowed")
@@ -137,10 +131,10 @@ def sizes_fit(arch: Architecture) -> Iterator[Problem]:
         if service.deployment is None:
             continue
         cpu, memory = service.deployment.cpu, service.deployment.memory
-        if cpu and not _CPU.fullmatch(cpu):
+        if cpu and not limits.CPU.fullmatch(cpu):
             message, fix = f"{shown(cpu)} is no amount of CPU", "for example `1` or `500m`"
             yield Problem("bad-cpu", (*where, "deployment", "cpu"), message, fix)
-        if memory and not _MEMORY.fullmatch(memory):
+        if memory and not limits.MEMORY.fullmatch(memory):
             message, fix = f"{shown(memory)} is no amount of memory", "for example `512Mi`"
             yield Problem("bad-memory", (*where, "deployment", "memory"), message, fix)
 
@@ -165,7 +159,7 @@ def pinned_secrets(arch: Architecture) -> Iterator[Problem]:
                 message = f"the secret {shown(secret.value_from)} has no fixed version"
                 fix = "add for example `version: 1`"
                 yield Problem("unpinned-secret", place, message, fix, Severity.WARNING)
-            elif not re.fullmatch(r"[1-9][0-9]{0,9}", secret.version):
+            elif not limits.SECRET_VERSION.fullmatch(secret.version):
                 message = f"{shown(secret.version)} is no version of a secret"
                 fix = "for example `version: 1`"
                 yield Problem("bad-secret-version", (*place, "version"), message, fix)
@@ -176,7 +170,7 @@ def policy_roles(arch: Architecture) -> Iterator[Problem]:
     for where, _, _, resource in placed_resources(arch):
         for index, policy in enumerate(resource.iam_access_policy):
             place = (*where, "iam_access_policy", index)
-            if policy.role and not _ROLE.fullmatch(policy.role):
+            if policy.role and not limits.ROLE.fullmatch(policy.role):
                 message = f"{shown(policy.role)} is no role"
                 fix = "for example `roles/pubsub.viewer`"
                 yield Problem("bad-role", (*place, "role"), message, fix)
