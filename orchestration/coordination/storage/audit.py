@@ -94,24 +94,23 @@ def verify(tx: Transaction) -> int:
         StorageDamaged: an entry is missing or is not what it was when it was written.
     """
     previous, count = _GENESIS, 0
-    rows = tx.connection.execute(
-        sa.select(audit_log).order_by(audit_log.c.seq).execution_options(yield_per=1000)
-    )
-    for row in rows:
-        count += 1
-        expected = _hash(
-            previous,
-            count,
-            row.at.isoformat(),
-            row.actor,
-            row.action,
-            row.object_id,
-            row.customer_id,
-            row.detail,
-        )
-        if (row.seq, row.previous_hash, row.hash) != (count, previous, expected):
-            raise StorageDamaged(f"the audit log was changed at entry {count}")
-        previous = row.hash
+    chain = sa.select(audit_log).order_by(audit_log.c.seq).execution_options(yield_per=1000)
+    with tx.connection.execute(chain) as rows:
+        for row in rows:
+            count += 1
+            expected = _hash(
+                previous,
+                count,
+                row.at.isoformat(),
+                row.actor,
+                row.action,
+                row.object_id,
+                row.customer_id,
+                row.detail,
+            )
+            if (row.seq, row.previous_hash, row.hash) != (count, previous, expected):
+                raise StorageDamaged(f"the audit log was changed at entry {count}")
+            previous = row.hash
     return count
 
 

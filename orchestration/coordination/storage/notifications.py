@@ -24,7 +24,7 @@ class Notification:
     customer_id: str
     event: str
     body: str
-    created_at: datetime
+    claimed_at: datetime
     attempts: int
 
 
@@ -76,7 +76,7 @@ def claim_due(tx: Transaction, *, limit: int, lease: timedelta) -> list[Notifica
             customer_id=row.customer_id,
             event=row.event,
             body=row.body,
-            created_at=row.created_at,
+            claimed_at=tx.now,
             attempts=row.attempts + 1,
         )
         for row in rows

@@ -50,8 +50,9 @@ def reserve(tx: Transaction, request: RequestKey) -> Reply | None:
             created_at=tx.now,
         )
         .on_conflict_do_nothing()
-    )
-    if taken.rowcount:
+        .returning(replies.c.key)
+    ).first()
+    if taken is not None:
         return None
     row = tx.connection.execute(
         sa.select(replies).where(replies.c.caller == request.caller, replies.c.key == request.key)
