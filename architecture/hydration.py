@@ -20,7 +20,6 @@ from architecture.model import (
     CloudSchedulerJob,
     Dataflow,
     Deployment,
-    EnvironmentOverrides,
     Lifecycle,
     Lookup,
     Resources,
@@ -29,6 +28,7 @@ from architecture.model import (
     Subscription,
     Topic,
 )
+from architecture.overrides import overridden
 from architecture.suffixes import with_suffix
 
 DEFAULT_CPU: Final = "1"
@@ -55,14 +55,15 @@ def hydrate(
         base_dir: the folder that relative paths start from: the architecture file's.
         project_id: the project of an architecture that names none.
         source_root: replaces every `source_path`.
-        environment: whose `deployment_environments` entry applies, where there is one.
+        environment: whose `deployment_environments` entry applies, where there is one; what is
+            hydrated is of one environment, and says nothing of others.
         suffix: what the names of a test run end in; one that they end in already is not added.
 
     Raises:
         InvalidArchitecture: neither the architecture nor the caller names a project, or the suffix
             cannot be added.
     """
-    arch = _overridden(arch, arch.deployment_environments.get(environment or ""))
+    arch = overridden(arch, environment or "")
     project = arch.project_id or project_id or ""
     if not project:
         raise InvalidArchitecture([_no_project(base_dir)])
@@ -76,17 +77,6 @@ def hydrate(
         arch = arch.model_copy(update={"dataflows": flows | {infra.name: infra}})
     arch = with_suffix(_with_datasets(arch), suffix, base_dir)
     return _with_variables(arch)
-
-
-def _overridden(arch: Architecture, overrides: EnvironmentOverrides | None) -> Architecture:
-    if overrides is None:
-        return arch
-    update: dict[str, object] = {
-        key: value
-        for key in ("project_id", "region", "location", "teardown_protection")
-        if (value := getattr(overrides, key)) not in {"", None}
-    }
-    return arch.model_copy(update=update | {"labels": arch.labels | overrides.labels})
 
 
 def _no_project(base_dir: Path) -> Finding:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from architecture.environments import EnvironmentOverrides
 from architecture.resources import (
     BigQueryDataset,
     BigQueryTable,
@@ -115,21 +116,6 @@ class Dataflow(Model):
     """Its resources, by kind."""
     lifecycle: Lifecycle | None = None
     """How long it is meant to live; permanently when not given."""
-
-
-class EnvironmentOverrides(Model):
-    """What one environment has otherwise than the rest of the file says."""
-
-    project_id: str = ""
-    """The project of this environment."""
-    region: str = ""
-    """The region of this environment."""
-    location: str = ""
-    """The location of this environment."""
-    labels: dict[str, str] = Field({})
-    """Labels added to the architecture's; these win."""
-    teardown_protection: bool | None = None
-    """Whether what holds data survives `conductor destroy` in this environment."""
 
 
 class Architecture(Model):

@@ -7,11 +7,12 @@ replaced by this.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import yaml
 from pydantic import BaseModel, JsonValue
 
+from architecture.environments import EnvironmentOverrides
 from architecture.model import Architecture
 
 
@@ -22,6 +23,8 @@ def to_yaml(arch: Architecture) -> str:
 
 def plain(model: BaseModel) -> dict[str, JsonValue]:
     """Return a model as plain values in the order of its keys, without what was not given."""
+    if isinstance(model, EnvironmentOverrides):
+        return _given(model)
     fields = type(model).model_fields
     return {
         name: _plain(value)
@@ -30,14 +33,19 @@ def plain(model: BaseModel) -> dict[str, JsonValue]:
     }
 
 
-def _plain(value: object) -> JsonValue:
+def _given(model: BaseModel) -> dict[str, JsonValue]:
+    """Return what was given, also where it is empty: an environment can take a value away."""
+    return {name: _plain(value, _given) for name, value in model if name in model.model_fields_set}
+
+
+def _plain(value: object, plain: Callable[[BaseModel], JsonValue] = plain) -> JsonValue:
     match value:
         case BaseModel():
             return plain(value)
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item, plain) for key, item in value.items()}
         case tuple() | list():
-            return [_plain(item) for item in value]
+            return [_plain(item, plain) for item in value]
         case str() | bool() | int() | float() | None:
             return value
         case _:

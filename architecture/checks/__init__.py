@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from architecture.checks import director, graph, naming, references, values
+from architecture.checks import director, environments, graph, naming, references, values
 from architecture.checks.problem import Problem, Rule
 from architecture.model import Architecture
 
@@ -42,6 +42,8 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def check(architecture: Architecture) -> Iterator[Problem]:
-    """Yield everything that any rule finds."""
-    for rule in RULES:
-        yield from rule(architecture)
+    """Yield everything that any rule finds in the file, and in what environments make of it."""
+    found = [problem for rule in RULES for problem in rule(architecture)]
+    yield from found
+    yield from environments.environments_name_what_is_there(architecture)
+    yield from environments.environments_fit(architecture, RULES, found)
