@@ -105,6 +105,11 @@ class Environment:
         return self.folder / "runs"
 
     @property
+    def database_file(self) -> Path:
+        """The journals and workflows of its runs, unless they are in a PostgreSQL."""
+        return self.folder / "runs.sqlite"
+
+    @property
     def state_dir(self) -> Path:
         """The `file://` backend of the environment's stacks."""
         return self.folder / "state"

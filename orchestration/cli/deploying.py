@@ -7,13 +7,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from orchestration.artifacts.planner import HydratedFile, read_architecture, require_deployable
+from orchestration.artifacts.planner import HydratedFile, read_architecture
 from orchestration.automation.engines import EngineName
 from orchestration.cli.console import output
 from orchestration.cli.progress import choose_progress
 from orchestration.cli.reporting import show_run
-from orchestration.conductor.assembly import RunOptions, run_up, stack_operations
+from orchestration.conductor.assembly import RunOptions, stack_operations
 from orchestration.conductor.records import last_run
+from orchestration.conductor.running import run_up
+from orchestration.conductor.selection import select_phases
 from orchestration.environments import Environment, TargetName
 from orchestration.errors import Interrupted, UsageError
 from orchestration.settings import Settings
@@ -40,6 +42,9 @@ class Request:
     propagation: str
     builder: str = "auto"
     suffix: str | None = None
+    skip: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    database_url: str | None = None
 
     def words(self) -> dict[str, str]:
         """Give the options for the run's record."""
@@ -47,8 +52,12 @@ class Request:
             "engine": self.engine,
             "builder": self.builder,
             "refresh": str(self.refresh).lower(),
+            "propagation": self.propagation,
+            "project": self.project or "",
             "source_root": str(self.source_root or ""),
             "suffix": self.suffix or "",
+            "skip": ",".join(self.skip),
+            "only": ",".join(self.only),
         }
 
 
@@ -66,7 +75,7 @@ def open_request(request: Request) -> Opened:
     """Understand a request; makes the environment if it is new.
 
     Raises:
-        UsageError: an option has no such value, or a resource cannot be deployed.
+        UsageError: an option has no such value.
         ArchitectureInvalid: the file has errors.
         EnvironmentMismatch: the environment holds something else.
     """
@@ -86,7 +95,6 @@ def open_request(request: Request) -> Opened:
         suffix=environment.suffix(request.suffix),
     )
     architecture = file.architecture
-    require_deployable(architecture)
     if request.project is not None and architecture.project_id != request.project:
         raise UsageError(
             f"{request.architecture} names project {architecture.project_id!r},"
@@ -134,7 +142,12 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
                         engine=opened.engine,
                         refresh=request.refresh,
                         director_timeout_s=director_timeout_s,
-                        words=request.words(),
+                        phases=select_phases(request.skip, request.only),
+                        database_url=request.database_url,
+                        words={
+                            **request.words(),
+                            "director_timeout": f"{director_timeout_s:g}",
+                        },
                     ),
                     [progress],
                 )

@@ -59,6 +59,16 @@ Builder = Annotated[
 Refresh = Annotated[
     bool, typer.Option("--refresh/--no-refresh", help="Look for drift before comparing.")
 ]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        envvar="CONDUCTOR_DATABASE_URL",
+        show_envvar=False,
+        metavar="URL",
+        help="The PostgreSQL in which runs are kept; by default a file of the environment.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of text.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
@@ -80,6 +90,19 @@ def up(
     director_timeout: Annotated[
         float, typer.Option(help="How long to wait for the director, in seconds.")
     ] = 600.0,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip",
+            metavar="PHASES",
+            help="Leave these phases out: numbers or names, as in 2,resource-iam. They must have "
+            "succeeded before, with the same architecture.",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="PHASES", help="Run these phases only.")
+    ] = None,
+    database_url: DatabaseUrl = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -100,6 +123,9 @@ def up(
                 suffix=suffix,
                 refresh=refresh,
                 propagation=propagation,
+                skip=tuple(skip or ()),
+                only=tuple(only or ()),
+                database_url=database_url,
             ),
             director_timeout_s=director_timeout,
             as_json=as_json,
@@ -247,6 +273,21 @@ def destroy(
 
     with reported(as_json=as_json, debug=debug):
         destroying.destroy(env, yes=yes, suffix=suffix, as_json=as_json)
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `status` shows it.")],
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a run whose process has died, with the inputs that it was given."""
+    from orchestration.cli import resuming  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        resuming.resume(run, database_url=database_url, as_json=as_json)
 
 
 @app.command()

@@ -29,11 +29,14 @@ def show_run(console: Console, record: RunRecord, environment: Environment) -> N
         images[state.plan.director] = state.director.image
     for name, url in sorted(state.urls.items()):
         services.add_row(name, url, _short(images.get(name, "")))
-    for table in (services, _resources(record), _grants(record)):
+    for table in (services, _resources(record)):
         console.print(table)
         console.print()
-    console.print(_how_tested(record), style="dim")
-    console.print()
+    if state.grants:
+        console.print(_grants(record))
+        console.print()
+        console.print(_how_tested(record), style="dim")
+        console.print()
     console.print(_phases(record))
     console.print()
     console.print(_stacks_line(record))

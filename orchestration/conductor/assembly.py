@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,16 +13,14 @@ from orchestration.artifacts.preflight import PreflightValidator
 from orchestration.automation.engines import EngineName, choose_engine
 from orchestration.automation.results import EventKind, OnStackEvent, StackEvent, StackPreview
 from orchestration.automation.stacks import StackHome, StackOperations
-from orchestration.conductor.conductor import Conductor
-from orchestration.conductor.events import Observer, RunEventKind, RunLog
+from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.parts import Parts
-from orchestration.conductor.records import RunInputs, RunRecord, RunRecorder, RunStatus
+from orchestration.conductor.phases import Phase
 from orchestration.deployment.deployer import DeploymentManager
 from orchestration.deployment.health import HealthChecker
 from orchestration.deployment.stack_deployer import StackDeployer
 from orchestration.director.remote import DirectorSetup
 from orchestration.environments import Environment
-from orchestration.errors import ConductorError
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
 from orchestration.targets.target import Target
@@ -38,59 +35,21 @@ class RunOptions:
     refresh: bool = True
     # Setting a dataflow up takes seconds to minutes; the director itself may first have to start.
     director_timeout_s: float = 600.0
+    # What of the run is done; what is left out must be on record.
+    phases: frozenset[Phase] = frozenset(Phase)
+    # Where the runs' journals are; None: the environment's own file, or the variable's database.
+    database_url: str | None = None
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_up(
-    environment: Environment,
-    file: HydratedFile,
-    target: Target,
-    options: RunOptions,
-    observers: Sequence[Observer],
-) -> RunRecord:
-    """Run all phases and give the run's record; the caller holds the environment.
-
-    Raises:
-        ConductorError: a phase failed; the record says the same.
-    """
-    source = options.architecture_path
-    recorder = RunRecorder(
-        environment.runs_dir,
-        environment.name,
-        RunInputs(
-            architecture=str(source),
-            architecture_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
-            options=options.words,
-        ),
-    )
-    log = RunLog(recorder.record.run_id, [recorder, *observers])
-    log.emit(RunEventKind.RUN_STARTED, environment=environment.name, architecture=str(source))
-    conductor = Conductor(_parts(environment, file, target, options, log), log, recorder.keep_state)
-    log_end: dict[str, str] = {}
-    try:
-        conductor.run()
-    except ConductorError as error:
-        log_end = {"code": error.code, "message": error.message}
-        log.phase = None
-        log.emit(RunEventKind.RUN_FAILED, **log_end)
-        recorder.finish(RunStatus.FAILED, error)
-        raise
-    except KeyboardInterrupt:
-        recorder.finish(RunStatus.INTERRUPTED)
-        raise
-    log.phase = None
-    log.emit(RunEventKind.RUN_FINISHED, urls=dict(recorder.record.state.urls))
-    recorder.finish(RunStatus.SUCCEEDED)
-    return recorder.record
-
-
-def _parts(
+def run_parts(
     environment: Environment,
     file: HydratedFile,
     target: Target,
     options: RunOptions,
     log: RunLog,
 ) -> Parts:
+    """Make every part of a run on an environment and its target."""
     architecture = file.architecture
     operations = stack_operations(environment, target, options.engine)
     on_event = event_forwarder(log)

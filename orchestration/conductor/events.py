@@ -16,6 +16,7 @@ class RunEventKind(StrEnum):
     """The events, named as past-tense facts."""
 
     RUN_STARTED = "run_started"
+    RUN_RESUMED = "run_resumed"
     RUN_FINISHED = "run_finished"
     RUN_FAILED = "run_failed"
     PHASE_STARTED = "phase_started"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from orchestration.conductor.events import RunEvent, RunEventKind
 from orchestration.conductor.phases import Phase
+from orchestration.conductor.selection import PhaseOutcome
 from orchestration.conductor.state import RunState
 from orchestration.environments import write_atomically
 from orchestration.errors import ConductorError
@@ -89,21 +91,27 @@ def new_run_id(now: datetime) -> str:
 
 
 class RunRecorder:
-    """Keeps the record of one run up to date; an observer of its events."""
+    """Keeps the record of one run up to date, new or taken up again; an observer of its events."""
 
-    def __init__(self, runs_dir: Path, environment: str, inputs: RunInputs) -> None:
+    def __init__(self, runs_dir: Path, record: RunRecord) -> None:
+        self.record = record
+        self._folder = runs_dir / record.run_id
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._events: TextIO = (self._folder / EVENTS_FILE).open("a", encoding="utf-8")
+        self._save()
+
+    @classmethod
+    def new(cls, runs_dir: Path, environment: str, inputs: RunInputs) -> RunRecorder:
+        """Begin the record of a new run."""
         now = datetime.now(UTC)
-        self.record = RunRecord(
+        record = RunRecord(
             run_id=new_run_id(now),
             environment=environment,
             status=RunStatus.RUNNING,
             started_at=now,
             inputs=inputs,
         )
-        self._folder = runs_dir / self.record.run_id
-        self._folder.mkdir(parents=True)
-        self._events: TextIO = (self._folder / EVENTS_FILE).open("a", encoding="utf-8")
-        self._save()
+        return cls(runs_dir, record)
 
     def __call__(self, event: RunEvent) -> None:
         """Append the event; note phases that ended."""
@@ -150,11 +158,28 @@ class RunRecorder:
         )
 
 
+def runs(runs_dir: Path) -> Iterator[RunRecord]:
+    """Read the runs' records, the newest first; what cannot be read is left out."""
+    for path in sorted(runs_dir.glob(f"*/{RECORD_FILE}"), reverse=True):
+        with suppress(OSError, ValidationError):
+            yield RunRecord.model_validate_json(path.read_bytes())
+
+
 def last_run(runs_dir: Path) -> RunRecord | None:
     """Read the newest run's record; None when there is none that can be read."""
-    for path in sorted(runs_dir.glob(f"*/{RECORD_FILE}"), reverse=True):
-        try:
-            return RunRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            continue
-    return None
+    return next(runs(runs_dir), None)
+
+
+def recorded_phases(runs_dir: Path, since: datetime) -> dict[Phase, PhaseOutcome]:
+    """Find the newest success of each phase in the runs since an environment was made."""
+    found: dict[Phase, PhaseOutcome] = {}
+    for record in runs(runs_dir):
+        if record.started_at < since:
+            break
+        for noted in record.phases:
+            if noted.status is RunStatus.SUCCEEDED:
+                outcome = PhaseOutcome(
+                    record.run_id, record.inputs.architecture_sha256, record.state
+                )
+                found.setdefault(Phase(noted.phase), outcome)
+    return found

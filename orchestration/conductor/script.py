@@ -42,6 +42,17 @@ class Unwinding(Protocol):
         ...
 
 
+class KeepEverything:
+    """Takes nothing back: the next run goes on from what is there."""
+
+    def steps(self) -> list[str]:
+        """Name nothing."""
+        return []
+
+    def undo(self, step: str) -> None:
+        """Do nothing: it is never asked to."""
+
+
 class RunScript:
     """One run's steps; `error` is why it failed, in the process in which it did."""
 

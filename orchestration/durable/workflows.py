@@ -108,7 +108,17 @@ class Workflows:
         return _ended(handle)
 
     def resume(self, run_id: str, script: Script) -> RunEnd:
-        """Go on with a run whose process has died; waits for its end."""
+        """Go on with a run whose process has died; waits for its end.
+
+        One that died before its first step, or began under another version of the workflow, is
+        run from its first step: every step may be done again.
+        """
+        status = DBOS.get_workflow_status(run_id)
+        if status is None:
+            return self.start(run_id, script)
+        if status.app_version != WORKFLOW_VERSION:
+            DBOS.delete_workflow(run_id)
+            return self.start(run_id, script)
         _scripts[run_id] = script
         return _ended(DBOS.resume_workflow(run_id))
 

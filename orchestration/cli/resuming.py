@@ -1,0 +1,67 @@
+"""`conductor resume`: a run whose process has died, brought to its end by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestration.cli.deploying import Request, deploy
+from orchestration.conductor.records import RunRecord, RunStatus, runs
+from orchestration.environments import Environment, known_environments
+from orchestration.errors import UsageError
+from orchestration.settings import Settings
+
+
+def resume(run_id: str, *, database_url: str | None, as_json: bool) -> None:
+    """Go on with a run where it was cut off, with the inputs that it was given.
+
+    Raises:
+        UsageError: there is no such run, or it has ended.
+        Blocked: the architecture file has changed since.
+        ConductorError: the run failed.
+    """
+    record = _find(run_id, Settings.from_environment())
+    if record.status is not RunStatus.RUNNING:
+        raise UsageError(
+            f"run {run_id} has ended: {record.status.value}",
+            hint="only a run whose process has died can be resumed; start a new one with `up`",
+        )
+    options = record.inputs.options
+    deploy(
+        Request(
+            architecture=Path(record.inputs.architecture),
+            environment=record.environment,
+            target=None,
+            project=options.get("project") or None,
+            source_root=Path(options["source_root"]) if options.get("source_root") else None,
+            engine=options.get("engine", "auto"),
+            refresh=options.get("refresh") != "false",
+            propagation=options.get("propagation", "seeded"),
+            builder=options.get("builder", "auto"),
+            suffix=options.get("suffix") or None,
+            skip=_words(options.get("skip", "")),
+            only=_words(options.get("only", "")),
+            database_url=database_url,
+        ),
+        director_timeout_s=float(options.get("director_timeout", "600")),
+        as_json=as_json,
+    )
+
+
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split(",")) if listed else ()
+
+
+def _find(run_id: str, settings: Settings) -> RunRecord:
+    """Find a run in any environment: its id names no other.
+
+    Raises:
+        UsageError: there is no such run; the message names the newest ones.
+    """
+    newest = []
+    for name in known_environments(settings):
+        for record in runs(Environment(name, settings).runs_dir):
+            if record.run_id == run_id:
+                return record
+            newest.append(record.run_id)
+    known = ", ".join(sorted(newest, reverse=True)[:3]) or "none"
+    raise UsageError(f"there is no run {run_id!r} (the newest: {known})")
