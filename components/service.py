@@ -65,7 +65,6 @@ class CloudRunService(pulumi.ComponentResource):
         container: Container,
         scaling: Scaling,
         labels: Mapping[str, str],
-        teardown_protection: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(token(Area.SERVICE, "CloudRunService"), name, None, opts)
@@ -76,14 +75,15 @@ class CloudRunService(pulumi.ComponentResource):
             location=location,
             labels=labels,
             ingress="INGRESS_TRAFFIC_ALL",
-            deletion_protection=teardown_protection,
+            # A service holds no data: whatever it is made of can be deployed again.
+            deletion_protection=False,
             template=cloudrunv2.ServiceTemplateArgs(
                 service_account=service_account,
                 labels=labels,
                 scaling=_scaling(scaling),
                 containers=[_container(container, scaling)],
             ),
-            opts=pulumi.ResourceOptions(parent=self, protect=teardown_protection),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.url = service.uri
         self.service_name = service.name

@@ -17,8 +17,7 @@ from architecture.findings import InvalidArchitecture
 from architecture.grants import Grant, plan_grants
 from architecture.loading import load
 from architecture.model import Architecture, Dataflow, Layer, Resource
-from stacks.errors import StackError, UnsupportedResourceError
-from stacks.support import unsupported_resources
+from stacks.errors import StackError
 from stacks.upstream import Upstream, upstream_of
 
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
@@ -89,6 +88,11 @@ class StackContext:
                 f"the architecture has no dataflow {self.name.dataflow!r} (it has: {known})"
             )
         return flows[self.name.dataflow]
+
+    @property
+    def location(self) -> str:
+        """Where data is that says no place of its own."""
+        return self.architecture.location or self.region
 
     def is_protected(self, resource: Resource | None = None) -> bool:
         """Say whether a resource is protected: by its own word, else by the architecture's."""
@@ -172,13 +176,8 @@ def _path(configured: str) -> Path:
 
 def _load(path: Path) -> Architecture:
     try:
-        architecture = load(path).architecture
+        return load(path).architecture
     except InvalidArchitecture as error:
         raise StackError(f"the architecture is invalid:\n{error}") from error
     except OSError as error:
         raise StackError(f"conductor:architecture: {error}") from error
-    if refused := unsupported_resources(architecture):
-        raise UnsupportedResourceError(
-            "these kinds of resources cannot be deployed yet: " + "; ".join(refused)
-        )
-    return architecture

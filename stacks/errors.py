@@ -12,9 +12,5 @@ class StackError(pulumi.RunError):
     """The stack cannot be declared; the message says what to change."""
 
 
-class UnsupportedResourceError(StackError):
-    """The architecture has a kind of resource that no layer declares yet."""
-
-
 class UpstreamError(StackError):
     """Another stack's output is missing, or unknown where it must be known."""

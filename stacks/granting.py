@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import pulumi
 
 from architecture.grants import Grant as PlannedGrant
+from architecture.grants import ResourceKind
+from components.bucket import Bucket
+from components.dataset import Dataset
 from components.grant import Grant, describe
 from components.service import CloudRunService
 from components.subscription import Subscription
+from components.table import Table
 from components.topic import Topic
 from stacks.context import StackContext
 
 After: TypeAlias = Callable[[PlannedGrant], Sequence[pulumi.Resource | None]]
+
+# What declares a resource that a grant can be on, and where it puts out the resource's name.
+_OWN_NAMES: Mapping[ResourceKind, tuple[type[pulumi.Resource], str]] = {
+    ResourceKind.TOPIC: (Topic, "topic_name"),
+    ResourceKind.SUBSCRIPTION: (Subscription, "subscription_name"),
+    ResourceKind.SERVICE: (CloudRunService, "service_name"),
+    ResourceKind.BUCKET: (Bucket, "bucket_name"),
+    ResourceKind.DATASET: (Dataset, "dataset_id"),
+    ResourceKind.TABLE: (Table, "table_id"),
+}
 
 
 def declare_grants(
@@ -40,14 +54,11 @@ def _declared_name(
     grant: PlannedGrant, needed: Iterable[pulumi.Resource]
 ) -> pulumi.Output[str] | None:
     """Take the name of the resource that a grant is on from the resource, if it is one of these."""
+    kind, attribute = _OWN_NAMES.get(grant.resource.kind, (None, ""))
     for resource in needed:
-        match str(grant.resource.kind), resource:
-            case "topic", Topic():
-                return resource.topic_name
-            case "subscription", Subscription():
-                return resource.subscription_name
-            case "service", CloudRunService():
-                return resource.service_name
+        if kind is not None and isinstance(resource, kind):
+            name: pulumi.Output[str] = getattr(resource, attribute)
+            return name
     return None
 
 

@@ -11,10 +11,11 @@ from architecture.durations import seconds
 from architecture.grants import Grant
 from architecture.model import Dataflow
 from architecture.model import Subscription as PlannedSubscription
-from components.labels import resource_labels
+from components.pubsub_agent_grant import PubSubAgentGrant
 from components.subscription import Delivery, Subscription
 from components.topic import Topic
 from stacks.context import StackContext
+from stacks.labelling import labels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def declare_messaging(context: StackContext, name: str, dataflow: Dataflow) -> M
         topics[topic.name] = Topic(
             topic.name,
             project=context.project,
-            labels=_labels(context, name, topic.labels),
+            labels=labels_of(context, name, topic.labels),
             message_retention_duration=_seconds(topic.message_retention_duration),
             teardown_protection=context.is_protected(topic),
         )
@@ -55,15 +56,32 @@ def declare_messaging(context: StackContext, name: str, dataflow: Dataflow) -> M
             project=context.project,
             topic_path=names.topic_path(context.project, subscription.topic),
             delivery=_delivery(context, subscription),
-            labels=_labels(context, name, subscription.labels),
+            labels=labels_of(context, name, subscription.labels),
             opts=pulumi.ResourceOptions(depends_on=after),
         )
-    return Messaging(topics, subscriptions)
+    messaging = Messaging(topics, subscriptions)
+    _let_dead_letters_pass(context, dataflow, messaging)
+    return messaging
 
 
-def _labels(context: StackContext, dataflow: str, own: dict[str, str]) -> dict[str, str]:
-    labels = {**context.architecture.labels, **own}
-    return resource_labels(context.name.environment, dataflow, labels)
+def _let_dead_letters_pass(context: StackContext, dataflow: Dataflow, messaging: Messaging) -> None:
+    """Grant Pub/Sub's own agent what forwarding takes, else dead letters silently stay away.
+
+    Each grant is made where its topic or subscription is: two stacks that made the same one would
+    take it from each other.
+    """
+    used = {
+        subscription.dead_letter_policy.topic
+        for flow in context.architecture.dataflows.values()
+        for subscription in flow.resources.subscriptions
+        if subscription.dead_letter_policy is not None
+    }
+    for name in sorted(used & messaging.topics.keys()):
+        PubSubAgentGrant.on_topic(name, messaging.topics[name], project=context.project)
+    for subscription in dataflow.resources.subscriptions:
+        if subscription.dead_letter_policy is not None:
+            declared = messaging.subscriptions[subscription.name]
+            PubSubAgentGrant.on_subscription(subscription.name, declared, project=context.project)
 
 
 def _dead_letter_topic(subscription: PlannedSubscription) -> str | None:

@@ -8,9 +8,9 @@ import pulumi
 
 from architecture import names
 from architecture.model import Deployment, Service
-from components.labels import resource_labels
 from components.service import CloudRunService, Container, Scaling, SecretVariable
 from stacks.context import StackContext
+from stacks.labelling import labels_of
 
 
 def declare_service(
@@ -53,9 +53,6 @@ def declare_service(
             health_port=health.port if health else None,
         ),
         scaling=scaling or Scaling(deployment.min_instances, deployment.max_instances),
-        labels=resource_labels(
-            context.name.environment, context.name.dataflow, context.architecture.labels
-        ),
-        teardown_protection=context.is_protected(),
+        labels=labels_of(context, context.name.dataflow),
         opts=opts,
     )

@@ -18,11 +18,11 @@ from architecture.service_resources import ServiceResources
 from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of, template_files
 from orchestration.artifacts.generator import ConfigGenerator
 from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
+from orchestration.artifacts.schemas import check_schemas, schema_warnings
 from orchestration.conductor.state import PlanOutcome
 from orchestration.environments import Environment, write_atomically
-from orchestration.errors import ArchitectureInvalid, UsageError
+from orchestration.errors import ArchitectureInvalid
 from orchestration.wording import counted
-from stacks.support import SUPPORTED_KINDS, unsupported_resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,6 @@ def read_architecture(
     return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
 
 
-def require_deployable(architecture: Architecture) -> None:
-    """Refuse what no stack declares: a system without some of its resources cannot work.
-
-    Raises:
-        UsageError: naming every such resource.
-    """
-    refused = unsupported_resources(architecture)
-    if refused:
-        raise UsageError(
-            f"these resources are of kinds that cannot be deployed yet: {'; '.join(refused)}",
-            hint=f"kinds that can be deployed: {', '.join(sorted(SUPPORTED_KINDS))}",
-        )
-
-
 class LocalPlanner:
     """Plans one environment's run from its architecture."""
 
@@ -93,13 +79,15 @@ class LocalPlanner:
         """Write the hydrated file and `resources.yaml` per service; run pre-flight tests.
 
         Raises:
-            UsageError: a service's source folder or config template does not exist.
+            UsageError: a service's source folder or config template does not exist, or a table's
+                schema cannot be read.
             PreflightFailed: naming every service whose tests failed.
         """
         architecture = self._file.architecture
         sources = sources_of(architecture)
         for source in sources:
             template_files(source)
+        check_schemas(architecture)
         write_atomically(self._environment.architecture_file, to_yaml(architecture))
         files = ConfigGenerator(self._environment.generated_dir).generate(architecture)
         resources = ServiceResources(architecture)
@@ -126,7 +114,7 @@ class LocalPlanner:
             dataflows=tuple(architecture.application_dataflows()),
             resource_levels=resource_levels(architecture),
             levels=service_levels(architecture),
-            warnings=(*self._file.warnings, *untested),
+            warnings=(*self._file.warnings, *schema_warnings(architecture), *untested),
         )
 
 

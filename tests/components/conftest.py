@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,15 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi_gcp import bigquery, storage
 
 Outputs = Mapping[str, pulumi.Input[Any]]
+
+# These are imported when they are first used, and then deprecate things that nobody here uses.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    assert bigquery.Table
+    assert storage.Bucket
 
 # What the cloud adds to a resource's inputs, once it exists.
 COMPUTED: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -24,6 +32,7 @@ COMPUTED: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     },
     "gcp:cloudrunv2/service:Service": lambda i: {"uri": f"https://{i['name']}.test"},
     "docker:index/image:Image": lambda i: {"repoDigest": f"{i['imageName']}@sha256:{'0' * 64}"},
+    "gcp:storage/bucket:Bucket": lambda i: {"url": f"gs://{i['name']}"},
     "gcp:projects/iAMCustomRole:IAMCustomRole": lambda i: {
         "name": f"projects/{i['project']}/roles/{i['roleId']}"
     },
@@ -31,6 +40,9 @@ COMPUTED: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 IDS: Mapping[str, str] = {
     "gcp:pubsub/topic:Topic": "projects/{project}/topics/{name}",
     "gcp:pubsub/subscription:Subscription": "projects/{project}/subscriptions/{name}",
+    "gcp:bigquery/dataset:Dataset": "projects/{project}/datasets/{datasetId}",
+    "gcp:bigquery/table:Table": "projects/{project}/datasets/{datasetId}/tables/{tableId}",
+    "gcp:firestore/database:Database": "projects/{project}/databases/{name}",
     "gcp:artifactregistry/repository:Repository": (
         "projects/{project}/locations/{location}/repositories/{repositoryId}"
     ),
@@ -79,6 +91,8 @@ class _Cloud(Mocks):
         self._stacks = stacks
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
+        if args.token == "gcp:organizations/getProject:getProject":
+            return {"number": "123"}
         return {}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:

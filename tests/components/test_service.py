@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 TYPE = "gcp:cloudrunv2/service:Service"
 
 
-def declare(
-    container: Container, scaling: Scaling | None = None, *, teardown_protection: bool = False
-) -> Outputs:
+def declare(container: Container, scaling: Scaling | None = None) -> Outputs:
     """Declare the service under test and put out its URL."""
     service = CloudRunService(
         "shop",
@@ -28,7 +26,6 @@ def declare(
         container=container,
         scaling=scaling or Scaling(),
         labels={"a": "b"},
-        teardown_protection=teardown_protection,
     )
     return {"url": service.url}
 
@@ -89,11 +86,11 @@ def test_an_instance_that_is_always_there_has_cpu_between_requests(
     assert declared["resources"]["cpuIdle"] is idle
 
 
-def test_a_protected_service_is_protected_in_pulumi_and_in_the_cloud(program: Program) -> None:
-    """Both the engine and Cloud Run refuse to delete it."""
-    recording = program.run(lambda: declare(Container(image="i"), teardown_protection=True))
-    assert recording.one(TYPE).inputs["deletionProtection"] is True
-    assert recording.one(TYPE).protect is True
+def test_a_service_can_always_be_deleted(program: Program) -> None:
+    """It holds no data; the provider's own default would refuse to delete it."""
+    recording = program.run(lambda: declare(Container(image="i")))
+    assert recording.one(TYPE).inputs["deletionProtection"] is False
+    assert recording.one(TYPE).protect is False
 
 
 def test_an_image_is_referred_to_by_digest_and_has_no_password_in_it(program: Program) -> None:

@@ -12,25 +12,6 @@ from stacks.errors import StackError
 if TYPE_CHECKING:
     from tests.stacks.conftest import Layers
 
-BUCKETS = """
-name: shop
-project_id: shop-project
-region: europe-west1
-service_manager_spec:
-  name: director
-  service_account: director-sa
-  deployment: {source_path: .}
-  command_topic: {name: commands, lookup: {key: commands, method: yaml}}
-  completion_topic: {name: completions, lookup: {key: completions, method: yaml}}
-dataflows:
-  orders:
-    services:
-      front: {service_account: front-sa, deployment: {source_path: .}}
-    resources:
-      gcs_buckets:
-        - {name: shop-invoices, producers: [{name: front}]}
-"""
-
 
 @pytest.mark.parametrize(
     ("name", "parts"),
@@ -91,10 +72,3 @@ def test_images_need_their_build_contexts(layers: Layers) -> None:
     """Without them nothing can be built; the message names the key to set."""
     with pytest.raises(StackError, match="conductor:contexts"):
         layers.declare("test.images", config={"conductor:contexts": None})
-
-
-def test_a_kind_of_resource_that_cannot_be_declared_yet_is_named(layers: Layers) -> None:
-    """Nothing is left out silently, in no layer."""
-    layers.write(BUCKETS)
-    with pytest.raises(StackError, match="orders: gcs_buckets shop-invoices"):
-        layers.declare("test.foundation")

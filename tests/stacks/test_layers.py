@@ -171,7 +171,8 @@ def test_a_dataflow_declares_topics_then_subscriptions_then_grants(layers: Layer
     assert {urn.rsplit("::", 1)[-1] for urn in needed} >= {"orders", "dead"}
     for grant in recording.of("gcp:pubsub/topicIAMMember:TopicIAMMember"):
         parent = next(r for r in recording.resources if r.urn == grant.parent)
-        assert any(urn.endswith("::orders") for urn in grant.dependencies | parent.dependencies)
+        needed = grant.dependencies | parent.dependencies
+        assert any(urn.endswith(f"::{grant.inputs['topic']}") for urn in needed)
 
 
 def test_services_get_images_urls_and_accounts_of_the_layers_below(layers: Layers) -> None:
