@@ -67,18 +67,20 @@ def overrides_of(arch: Architecture, environment: str) -> Iterator[Override]:
         return
     root: Where = (ROOT, environment)
     for key in overrides.model_fields_set - {"services", "resources"}:
-        yield from _leaves(overrides, key, (), root)
+        yield from _leaves(arch, overrides, key, (), root)
     for where, service in _placed_services(arch):
         deployment = overrides.services.get(service.name)
         if deployment is not None and service.deployment is not None:
             place = (*root, "services", service.name)
             for key in deployment.model_fields_set:
-                yield from _leaves(deployment, key, (*where, "deployment"), place)
+                at = (*where, "deployment")
+                yield from _leaves(service.deployment, deployment, key, at, place)
     for where, _, kind, resource in placed_resources(arch):
         if (named := _named(overrides, kind, resource)) is not None:
             name, changes = named
             for key in changes.model_fields_set:
-                yield from _leaves(changes, key, where, (*root, "resources", kind, name))
+                place = (*root, "resources", kind, name)
+                yield from _leaves(resource, changes, key, where, place)
 
 
 def merged(base: M, changes: Model, keys: set[str]) -> M:
@@ -140,14 +142,21 @@ def _laid_over(base: object, change: object) -> object:
     return change
 
 
-def _leaves(changes: Model, key: str, replaces: Where, written: Where) -> Iterator[Override]:
-    """Yield one value of an environment, a mapping's entry by entry."""
-    value = getattr(changes, key)
-    if isinstance(value, dict):
-        for name in value:
-            yield Override((*replaces, key, name), (*written, key, name))
-    else:
-        yield Override((*replaces, key), (*written, key))
+def _leaves(
+    base: Model, changes: Model, key: str, replaces: Where, written: Where
+) -> Iterator[Override]:
+    """Yield one value of an environment; what is merged, entry by entry."""
+    match getattr(changes, key):
+        case dict() as entries:
+            for name in entries:
+                yield Override((*replaces, key, name), (*written, key, name))
+        case (SecretEnvironmentVar(), *_) as secrets:
+            result = merged(base, changes, {key})
+            at = {secret.name: index for index, secret in enumerate(getattr(result, key))}
+            for index, secret in enumerate(secrets):
+                yield Override((*replaces, key, at[secret.name]), (*written, key, index))
+        case _:
+            yield Override((*replaces, key), (*written, key))
 
 
 def _placed_services(arch: Architecture) -> Iterator[tuple[Where, Service]]:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from architecture.checks import check
+from architecture.explaining import Source, explain
 from architecture.findings import InvalidArchitecture
 from architecture.hydration import hydrate
 from architecture.loading import loads
@@ -20,6 +21,8 @@ PATH = Path("services.yaml")
 SAMPLE = (Path(__file__).parents[2] / "testdata" / "architectures" / "tracer.yaml").read_text()
 
 PROPERTY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+UNEXPLAINED = {"filled in", "injected"}
 
 METHODS = st.sampled_from([None, {"method": "env"}, {"method": "db"}, {"key": "k"}])
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)
@@ -164,6 +167,19 @@ def test_hydration_is_idempotent_pure_and_right(arch: Architecture) -> None:
     assert list(check(once)) == list(check(arch))
     assert loads(to_yaml(once), PATH).architecture == once
     assert once.director_dataflow is not None
+
+
+@PROPERTY
+@given(documents())
+def test_every_value_has_an_explanation(document: dict[str, object]) -> None:
+    """No value is without its source; what is said to be in the file is there."""
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    arch = loads(text, PATH).architecture
+    lines = text.splitlines()
+    for item in explain(text, arch, hydrate(arch, base_dir=Path("/base")), "local"):
+        assert item.reason not in UNEXPLAINED
+        if item.source is Source.FILE and str(item.value).isalnum():
+            assert str(item.value) in lines[item.line - 1]
 
 
 @PROPERTY
