@@ -11,7 +11,7 @@ DAY_S: Final = 86400
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
-_WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
+WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
 _NANOSECONDS: Final = re.compile(r"[1-9][0-9]{8,18}")
 
 
@@ -21,7 +21,7 @@ def seconds(text: str) -> float:
     Raises:
         ValueError: the text is no duration.
     """
-    if not _WHOLE.fullmatch(text):
+    if not WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is no duration")
     return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
 

@@ -20,7 +20,7 @@ from architecture.grants.plan import Grant, GrantResource, ResourceKind
 from architecture.links import Direction, Link, all_links
 from architecture.model import AccessPolicy, Layer, Resource, Service, Subscription
 
-_LINK_ROLES: Final = {
+LINK_ROLES: Final = {
     ("topics", Direction.PRODUCES): ("roles/pubsub.publisher", "roles/pubsub.viewer"),
     ("subscriptions", Direction.CONSUMES): ("roles/pubsub.subscriber", "roles/pubsub.viewer"),
     ("bigquery_tables", Direction.PRODUCES): ("roles/bigquery.dataEditor",),
@@ -52,7 +52,7 @@ def link_grants(directory: Directory, link: Link) -> Iterator[Grant]:
     member = directory.member(who)
     reason = f"service {who} {link.direction} {_described(link.kind, link.resource)}"
     resource = directory.resource(link.kind, link.resource)
-    for role in _LINK_ROLES[link.kind, link.direction]:
+    for role in LINK_ROLES[link.kind, link.direction]:
         yield directory.placed(member, role, resource, link.dataflow, reason)
     if isinstance(link.resource, Subscription):
         topic = link.resource.topic
