@@ -100,6 +100,11 @@ class Environment:
         return self.folder / "contexts"
 
     @property
+    def placeholders_dir(self) -> Path:
+        """The sources of what stands in for services."""
+        return self.folder / "placeholders"
+
+    @property
     def runs_dir(self) -> Path:
         """One folder per run."""
         return self.folder / "runs"
@@ -221,7 +226,7 @@ class Environment:
 
         The next `up` may make it for another architecture.
         """
-        for folder in (self.generated_dir, self.contexts_dir):
+        for folder in (self.generated_dir, self.contexts_dir, self.placeholders_dir):
             shutil.rmtree(folder, ignore_errors=True)
         self.architecture_file.unlink(missing_ok=True)
         self.record_file.unlink(missing_ok=True)

@@ -53,6 +53,11 @@ def declare_service(
             health_port=health.port if health else None,
         ),
         scaling=scaling or Scaling(deployment.min_instances, deployment.max_instances),
-        labels=labels_of(context, context.name.dataflow),
+        labels=labels_of(context, context.name.dataflow, _marks(service)),
         opts=opts,
     )
+
+
+def _marks(service: Service) -> dict[str, str]:
+    """Label what only stands in for a service, so that nobody takes it for the service."""
+    return {"placeholder": "true"} if service.metadata.get("placeholder") is True else {}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pathspec
 
-from architecture.model import Service
+from architecture.model import Deployment, Service
 from orchestration.artifacts.generator import FILE_NAME
 from orchestration.errors import UsageError
 
@@ -44,13 +44,19 @@ def source_of(service: Service) -> ServiceSource | None:
     deployment = service.deployment
     if deployment is None:
         return None
-    folder = Path(deployment.source_path) / (deployment.buildable_module_path or ".")
+    folder = source_folder(deployment)
     if not folder.is_dir():
         raise UsageError(
             f"service {service.name}: its source folder {folder} does not exist",
-            hint="correct `source_path`, or replace every one with --source-root DIR",
+            hint="correct `source_path`, replace every one with --source-root DIR, or have"
+            " something stand in for it with --placeholders",
         )
     return ServiceSource(service.name, folder, dict(deployment.config_templates or {}))
+
+
+def source_folder(deployment: Deployment) -> Path:
+    """Say where a service's code should be, whether it is there or not."""
+    return Path(deployment.source_path) / (deployment.buildable_module_path or ".")
 
 
 class BuildContexts:

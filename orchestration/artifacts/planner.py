@@ -13,11 +13,19 @@ from architecture.hydration import hydrate
 from architecture.loading import load
 from architecture.model import Architecture
 from architecture.ordering import resource_levels, service_levels
+from architecture.preflight import declared_command
 from architecture.rendering import to_yaml
 from architecture.service_resources import ServiceResources
 from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of, template_files
 from orchestration.artifacts.generator import ConfigGenerator
+from orchestration.artifacts.placeholders import (
+    placeholder_warnings,
+    placeholders_of,
+    with_placeholders,
+    write_placeholders,
+)
 from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
+from orchestration.artifacts.preflight_commands import KINDS
 from orchestration.artifacts.schemas import check_schemas, schema_warnings
 from orchestration.conductor.state import PlanOutcome
 from orchestration.environments import Environment, write_atomically
@@ -40,8 +48,11 @@ def read_architecture(
     project_id: str,
     source_root: Path | None = None,
     suffix: str = "",
+    placeholders: Path | None = None,
 ) -> HydratedFile:
     """Load an architecture file and hydrate it for an environment.
+
+    With a folder for `placeholders`, services whose sources are missing get them there.
 
     Raises:
         ArchitectureInvalid: with every finding.
@@ -62,6 +73,8 @@ def read_architecture(
         raise ArchitectureInvalid(
             f"{path} has {counted(wrong, 'error')}", findings=findings
         ) from error
+    if placeholders is not None:
+        architecture = with_placeholders(architecture, placeholders)
     return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
 
 
@@ -84,6 +97,8 @@ class LocalPlanner:
             PreflightFailed: naming every service whose tests failed.
         """
         architecture = self._file.architecture
+        placeholders = self._environment.placeholders_dir
+        write_placeholders(architecture, placeholders)
         sources = sources_of(architecture)
         for source in sources:
             template_files(source)
@@ -98,13 +113,16 @@ class LocalPlanner:
                     folder=source.folder,
                     resources_file=files[source.name],
                     expectations=resources.expectations(source.name),
+                    command=declared_command(architecture.service(source.name)),
                 )
                 for source in sources
             ]
         )
+        stand_ins = placeholders_of(architecture, placeholders)
         untested = tuple(
-            f"service {name} has no pre-flight test (preflight_test.py or an executable preflight)"
+            f"service {name} has no pre-flight test: `metadata.preflight`, {KINDS}"
             for name in report.without_tests
+            if name not in stand_ins
         )
         return PlanOutcome(
             architecture_name=architecture.name,
@@ -114,7 +132,12 @@ class LocalPlanner:
             dataflows=tuple(architecture.application_dataflows()),
             resource_levels=resource_levels(architecture),
             levels=service_levels(architecture),
-            warnings=(*self._file.warnings, *schema_warnings(architecture), *untested),
+            warnings=(
+                *self._file.warnings,
+                *schema_warnings(architecture),
+                *placeholder_warnings(architecture, placeholders),
+                *untested,
+            ),
         )
 
 

@@ -12,7 +12,7 @@ from orchestration.automation.engines import EngineName
 from orchestration.cli.console import output
 from orchestration.cli.progress import choose_progress
 from orchestration.cli.reporting import show_run
-from orchestration.conductor.assembly import RunOptions, stack_operations
+from orchestration.conductor.assembly import OnFailure, RunOptions, stack_operations
 from orchestration.conductor.records import last_run
 from orchestration.conductor.running import run_up
 from orchestration.conductor.selection import select_phases
@@ -42,8 +42,10 @@ class Request:
     propagation: str
     builder: str = "auto"
     suffix: str | None = None
+    placeholders: bool = False
     skip: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    on_failure: str = OnFailure.ROLLBACK.value
     database_url: str | None = None
 
     def words(self) -> dict[str, str]:
@@ -56,8 +58,10 @@ class Request:
             "project": self.project or "",
             "source_root": str(self.source_root or ""),
             "suffix": self.suffix or "",
+            "placeholders": "true" if self.placeholders else "",
             "skip": ",".join(self.skip),
             "only": ",".join(self.only),
+            "on_failure": self.on_failure,
         }
 
 
@@ -93,6 +97,7 @@ def open_request(request: Request) -> Opened:
         project_id=request.project or DEFAULT_PROJECT,
         source_root=request.source_root,
         suffix=environment.suffix(request.suffix),
+        placeholders=environment.placeholders_dir if request.placeholders else None,
     )
     architecture = file.architecture
     if request.project is not None and architecture.project_id != request.project:
@@ -143,6 +148,7 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
                         refresh=request.refresh,
                         director_timeout_s=director_timeout_s,
                         phases=select_phases(request.skip, request.only),
+                        on_failure=one_of(OnFailure, request.on_failure, "--on-failure"),
                         database_url=request.database_url,
                         words={
                             **request.words(),

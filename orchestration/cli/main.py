@@ -45,6 +45,12 @@ Suffix = Annotated[
         help="What the names of a test run end in; an environment keeps the one it is made with.",
     ),
 ]
+Placeholders = Annotated[
+    bool,
+    typer.Option(
+        "--placeholders", help="Have a marked stand-in deployed where a service has no source."
+    ),
+]
 Engine = Annotated[
     str, typer.Option("--engine", help="Pulumi's engine: auto, embedded, or the real pulumi.")
 ]
@@ -80,6 +86,7 @@ def up(
     target: TargetChoice = None,
     project: Project = None,
     source_root: SourceRoot = None,
+    placeholders: Placeholders = False,
     suffix: Suffix = None,
     engine: Engine = "auto",
     builder: Builder = "auto",
@@ -90,6 +97,14 @@ def up(
     director_timeout: Annotated[
         float, typer.Option(help="How long to wait for the director, in seconds.")
     ] = 600.0,
+    on_failure: Annotated[
+        str,
+        typer.Option(
+            "--on-failure",
+            metavar="rollback|keep",
+            help="Undo what a failed run has done, or keep it for the next run to go on from.",
+        ),
+    ] = "rollback",
     skip: Annotated[
         list[str] | None,
         typer.Option(
@@ -118,6 +133,7 @@ def up(
                 target=target,
                 project=project,
                 source_root=source_root,
+                placeholders=placeholders,
                 engine=engine,
                 builder=builder,
                 suffix=suffix,
@@ -125,6 +141,7 @@ def up(
                 propagation=propagation,
                 skip=tuple(skip or ()),
                 only=tuple(only or ()),
+                on_failure=on_failure,
                 database_url=database_url,
             ),
             director_timeout_s=director_timeout,
@@ -139,6 +156,7 @@ def preview(
     target: TargetChoice = None,
     project: Project = None,
     source_root: SourceRoot = None,
+    placeholders: Placeholders = False,
     suffix: Suffix = None,
     engine: Engine = "auto",
     builder: Builder = "auto",
@@ -162,6 +180,7 @@ def preview(
                 target=target,
                 project=project,
                 source_root=source_root,
+                placeholders=placeholders,
                 engine=engine,
                 builder=builder,
                 suffix=suffix,
