@@ -15,8 +15,7 @@ from components.topic import Topic
 class PubSubAgentGrant(pulumi.ComponentResource):
     """A grant to Pub/Sub's service agent, whose name has the project's number in it.
 
-    The number is not in the architecture, so neither is the grant in its plan: it is Google's
-    agent that gets it, and nobody's service.
+    The number is not in the architecture: the grant plan lists these grants apart, as `agents`.
     """
 
     @classmethod

@@ -7,6 +7,7 @@ director's custom roles permit is in `architecture.director_role`.
 from __future__ import annotations
 
 from architecture.director_role import director_permissions
+from architecture.grants.agents import agent_grants
 from architecture.grants.directory import Directory
 from architecture.grants.harness import deployer_grants, director_grants
 from architecture.grants.inference import application_grants
@@ -47,4 +48,5 @@ def plan_grants(arch: Architecture, *, deployer: str | None = None) -> GrantPlan
     return GrantPlan(
         application=tuple(grant for grant in plan if grant.key in asked_for),
         harness=tuple(grant for grant in plan if grant.key not in asked_for),
+        agents=merged(agent_grants(directory)),
     )

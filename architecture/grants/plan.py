@@ -58,14 +58,18 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class GrantPlan:
-    """All grants: those the user's file asks for, and apart from them the harness's own."""
+    """All grants: those the user's file asks for, and apart from them the harness's own.
+
+    `agents` are those that Google's own agents get, whose names only the project knows.
+    """
 
     application: tuple[Grant, ...]
     harness: tuple[Grant, ...]
+    agents: tuple[Grant, ...] = ()
 
     @property
     def all(self) -> tuple[Grant, ...]:
-        """Every grant, the application's first."""
+        """Every grant to a member that the file names, the application's first."""
         return self.application + self.harness
 
     def for_layer(self, layer: Layer, dataflow: str | None = None) -> tuple[Grant, ...]:

@@ -22,10 +22,10 @@ from architecture.model import Architecture
 from architecture.names import stack_name
 from orchestration.artifacts.planner import read_architecture
 from orchestration.cli.console import errors, output
-from orchestration.environments import Environment
+from orchestration.environments import Environment, TargetName
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
-from orchestration.targets.local import DEFAULT_PROJECT
+from orchestration.targets.local import DEFAULT_PROJECT, LOCAL_DEPLOYER
 from orchestration.wording import counted
 
 
@@ -83,7 +83,7 @@ def plan_iam(
     plan = IamPlan(
         environment=environment.name,
         architecture=file.architecture,
-        grants=plan_grants(file.architecture, deployer=deployer),
+        grants=plan_grants(file.architecture, deployer=deployer or _deployer(environment)),
         roles=director_roles(file.architecture),
     )
     match written_as:
@@ -96,6 +96,13 @@ def plan_iam(
             _show(output(), plan)
 
 
+def _deployer(environment: Environment) -> str | None:
+    """Return who deploys to a local cloud; nobody is known to deploy elsewhere."""
+    record = environment.record()
+    target = record.target.value if record is not None else environment.name
+    return LOCAL_DEPLOYER if target == TargetName.LOCAL.value else None
+
+
 def described(plan: IamPlan) -> dict[str, JsonValue]:
     """Give a plan as plain values."""
     return {
@@ -104,6 +111,7 @@ def described(plan: IamPlan) -> dict[str, JsonValue]:
         "environment": plan.environment,
         "application": [_grant(plan, grant) for grant in plan.grants.application],
         "harness": [_grant(plan, grant) for grant in plan.grants.harness],
+        "agents": [_grant(plan, grant) for grant in plan.grants.agents],
         "custom_roles": [
             {
                 "role": role.name(plan.architecture.project_id),
@@ -137,6 +145,9 @@ def _show(console: Console, plan: IamPlan) -> None:
     _show_grants(console, plan, application)
     console.print("[bold]What the director and the deployment need for themselves[/]")
     _show_grants(console, plan, harness)
+    if plan.grants.agents:
+        console.print("[bold]What Google's own agents need[/]")
+        _show_grants(console, plan, plan.grants.agents)
     for role in plan.roles:
         console.print(f"[bold]{escape(role.name(plan.architecture.project_id))}[/] permits")
         for permission in role.permissions:

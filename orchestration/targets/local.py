@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rehearsal.cloud.control import CloudInfo
 
 DEFAULT_PROJECT = "local-proj"
+# Whom a local cloud takes for its owner; a test compares it with the cloud's own word.
+LOCAL_DEPLOYER = "user:developer@local.test"
 
 # The path under which the local cloud serves each API, and the provider's name for its endpoint.
 # Names as the official provider reads them (pulumi-gcp 10: `iamBeta` serves service accounts,

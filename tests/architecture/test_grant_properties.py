@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from architecture.grants import Grant, plan_grants
+from architecture.grants.agents import PUBSUB_AGENT
 from architecture.hydration import hydrate
 from architecture.loading import loads
 from architecture.model import Architecture
 
 PROJECT = "some-project"
 DEPLOYER = "user:developer@local.test"
-PROPERTY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PROPERTY = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 LINK_ROLES = {
     ("topics", "producer_service"): ["pubsub.publisher", "pubsub.viewer"],
@@ -95,8 +96,12 @@ def resources(draw: st.DrawFn, flow: str, everyone: list[str], callable_: list[s
         for kind in {kind for kind, _ in LINK_ROLES} | {"bigquery_datasets"}
     }
     database = f"{flow}-database"
+    dead = draw(st.sampled_from(["", *names["topics"]]))
     required = {
-        "subscriptions": {"topic": draw(st.sampled_from([*names["topics"], "completions"]))},
+        "subscriptions": {
+            "topic": draw(st.sampled_from([*names["topics"], "completions"])),
+            "dead_letter_policy": {"topic": dead} if dead else None,
+        },
         "bigquery_tables": {"dataset": draw(st.sampled_from(["sales", "weather"]))},
         "firestore_collections": {"database": database},
     }
@@ -244,3 +249,23 @@ def test_grants_do_not_depend_on_the_order_of_the_file(document: Document, rando
             random.shuffle(of_kind)
     turned = plan_grants(read({**document, "dataflows": dict(flows)}), deployer=DEPLOYER)
     assert turned == plan
+
+
+@PROPERTY
+@given(documents())
+def test_googles_agents_get_what_dead_letters_need_and_no_more(document: Document) -> None:
+    """To publish to the dead letters' topic, and to acknowledge what was forwarded."""
+    plan = plan_grants(read(document))
+    wanted = {
+        needed
+        for flow in document["dataflows"].values()
+        for subscription in flow["resources"]["subscriptions"]
+        if (dead := subscription.get("dead_letter_policy"))
+        for needed in (
+            ("pubsub.publisher", dead["topic"]),
+            ("pubsub.subscriber", subscription["name"]),
+        )
+    }
+    assert {granted(grant)[1:] for grant in plan.agents} == wanted
+    assert {grant.member for grant in plan.agents} <= {PUBSUB_AGENT}
+    assert not set(plan.agents) & set(plan.all)

@@ -11,6 +11,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from orchestration.cli.main import app
+from orchestration.targets.local import LOCAL_DEPLOYER
+from rehearsal.cloud.local_cloud import DEPLOYER as DEPLOYER_OF_THE_LOCAL_CLOUD
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = str(ROOT / "testdata" / "architectures" / "tracer.yaml")
@@ -61,8 +63,10 @@ def test_harness_is_apart_with_its_roles_and_the_deployers_rights() -> None:
     assert {role["role"] for role in planned()["custom_roles"]} == {
         "projects/local-proj/roles/tracer_director"
     }
-    harness = {grant["member"] for grant in planned()["harness"]}
-    assert harness == {"serviceAccount:servicedirector-sa@local-proj.iam.gserviceaccount.com"}
+    director = "serviceAccount:servicedirector-sa@local-proj.iam.gserviceaccount.com"
+    assert {g["member"] for g in planned("--env", "dev")["harness"]} == {director}
+    assert {g["member"] for g in planned()["harness"]} == {director, LOCAL_DEPLOYER}
+    assert LOCAL_DEPLOYER == DEPLOYER_OF_THE_LOCAL_CLOUD
     with_deployer = [
         g for g in planned("--deployer", DEPLOYER)["harness"] if g["member"] == DEPLOYER
     ]
@@ -123,3 +127,24 @@ def test_warnings_do_not_spoil_what_programs_read(tmp_path: Path) -> None:
         if grant["resource"]["kind"] == "secret"
     ]
     assert [grant["role"] for grant in secrets] == ["roles/secretmanager.secretAccessor"]
+
+
+def test_grants_of_googles_agents_are_apart(tmp_path: Path) -> None:
+    """Dead letters need two; whose they are only the project's number says."""
+    path = tmp_path / "services.yaml"
+    place = "          topic: tracer-topic\n"
+    added = "          dead_letter_policy: {topic: verify-topic}\n"
+    path.write_text(Path(SAMPLE).read_text().replace(place, place + added))
+    done = CliRunner().invoke(app, ["plan", "iam", str(path), "--json"])
+    assert done.exit_code == 0, done.output
+    agents = json.loads(done.stdout)["agents"]
+    assert {(g["role"], g["resource"]["name"]) for g in agents} == {
+        ("roles/pubsub.publisher", "verify-topic"),
+        ("roles/pubsub.subscriber", "tracer-sub"),
+    }
+    assert {grant["member"].split("@")[1] for grant in agents} == {
+        "gcp-sa-pubsub.iam.gserviceaccount.com"
+    }
+    table = CliRunner().invoke(app, ["plan", "iam", str(path)]).stdout
+    assert "What Google's own agents need" in table
+    assert "subscription tracer-sub gives up to topic verify-topic" in table
