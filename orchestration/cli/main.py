@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli import cloud
+from orchestration.cli import cloud, secrets
 
 app = typer.Typer(
     name="conductor",
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(secrets.app, name="secrets")
 plan = typer.Typer(help="Show what `up` would need.", no_args_is_help=True)
 app.add_typer(plan, name="plan")
 

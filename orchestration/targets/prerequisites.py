@@ -38,6 +38,7 @@ NEEDED_PERMISSIONS = (
     "run.services.setIamPolicy",
     "serviceusage.services.enable",
 )
+SCHEDULE_PERMISSIONS = ("cloudscheduler.jobs.create",)
 TIMEOUT_S = 30.0
 SHOWN_CHARACTERS = 300
 
@@ -93,42 +94,60 @@ class PrerequisitesCheck:
 
     def _findings(self) -> Iterator[str]:
         allowed = self._allowed()
-        for permission in NEEDED_PERMISSIONS:
+        for permission in self._needed():
             if permission not in allowed:
                 yield (
                     f"{self._target.deployer} lacks {permission} on project"
                     f" {self._target.project_id}"
                 )
-        for secret in self._secrets():
-            if not self._secret_exists(secret):
-                yield f"secret {secret} does not exist in project {self._target.project_id}"
+        for secret, version in self._secrets():
+            if problem := self._secret_problem(secret, version):
+                yield (
+                    f"{problem}: give it a value with `conductor secrets set {secret}"
+                    f" --env {self._environment.name}`"
+                )
+
+    def _needed(self) -> tuple[str, ...]:
+        has_schedules = any(
+            flow.resources.cloud_scheduler_jobs for flow in self._architecture.dataflows.values()
+        )
+        return (*NEEDED_PERMISSIONS, *(SCHEDULE_PERMISSIONS if has_schedules else ()))
 
     def _allowed(self) -> frozenset[str]:
         base = self._target.endpoints()["resourcemanager"]
         answer = self._call(
             "POST",
             f"{base}/projects/{self._target.project_id}:testIamPermissions",
-            {"permissions": list(NEEDED_PERMISSIONS)},
+            {"permissions": list(self._needed())},
         )
         _require_answer(answer)
         return frozenset(answer.json().get("permissions", []))
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self) -> list[tuple[str, str]]:
+        """Give each secret that is read with its version; one without a version is the latest."""
         named = {
-            variable.value_from
+            (variable.value_from, str(variable.version or "latest"))
             for service in self._architecture.all_services()
             if service.deployment is not None
             for variable in service.deployment.secret_environment_vars
         }
         return sorted(named)
 
-    def _secret_exists(self, secret: str) -> bool:
-        base = self._target.endpoints()["secretmanager"]
-        path = f"projects/{self._target.project_id}/secrets/{secret}"
-        answer = self._call("GET", f"{base}/{path}", None)
-        if answer.status_code != HTTPStatus.NOT_FOUND:
-            _require_answer(answer)
-        return answer.is_success
+    def _secret_problem(self, secret: str, version: str) -> str:
+        """Say what is wrong with a secret's version; nothing if it can be read."""
+        project = self._target.project_id
+        base = f"{self._target.endpoints()['secretmanager']}/projects/{project}/secrets/{secret}"
+        answer = self._call("GET", f"{base}/versions/{version}", None)
+        # An API that was never enabled has no secrets; phase 2 enables it.
+        if answer.status_code == HTTPStatus.NOT_FOUND or "SERVICE_DISABLED" in answer.text:
+            if self._call("GET", base, None).is_success:
+                return f"secret {secret} has no version {version} in project {project}"
+            return f"secret {secret} does not exist in project {project}"
+        _require_answer(answer)
+        state = answer.json().get("state")
+        if state != "ENABLED":
+            return f"version {version} of secret {secret} is {str(state).lower()}"
+        return ""
 
     def _call(self, method: str, url: str, body: Mapping[str, Json] | None) -> httpx.Response:
         try:
