@@ -120,7 +120,8 @@ class Service(Model):
     """The route that says whether it is ready; that it listens is enough when not given."""
     metadata: dict[str, JsonValue] = Field({})
     """Anything else. `settings` maps what the coordination engine may change, such as `batch_size`,
-    to the environment variable that sets it."""
+    to the environment variable that sets it. `preflight` is the command of its pre-flight test, run
+    in its folder: a text such as `go test ./...`, or a list of words."""
 
 
 class DirectorSpec(Service):

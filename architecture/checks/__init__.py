@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from architecture.checks import director, environments, graph, naming, references, values
+from architecture.checks import director, environments, graph, naming, references, testing, values
 from architecture.checks.problem import Problem, Rule
 from architecture.model import Architecture
 
@@ -38,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     values.probe_paths,
     values.pinned_secrets,
     values.policy_roles,
+    testing.preflight_commands,
 )
 
 

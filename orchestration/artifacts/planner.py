@@ -106,6 +106,7 @@ class LocalPlanner:
         write_atomically(self._environment.architecture_file, to_yaml(architecture))
         files = ConfigGenerator(self._environment.generated_dir).generate(architecture)
         resources = ServiceResources(architecture)
+        services = {service.name: service for service in architecture.all_services()}
         report = self._validator.validate(
             [
                 PreflightCase(
@@ -113,7 +114,7 @@ class LocalPlanner:
                     folder=source.folder,
                     resources_file=files[source.name],
                     expectations=resources.expectations(source.name),
-                    command=declared_command(architecture.service(source.name)),
+                    command=declared_command(services[source.name]),
                 )
                 for source in sources
             ]

@@ -118,8 +118,8 @@ def _npm(folder: Path) -> PreflightCommand | None:
     except (OSError, ValueError):
         return None
     scripts = package.get("scripts") if isinstance(package, dict) else None
-    for script in NODE_SCRIPTS if isinstance(scripts, dict) else ():
-        line = scripts.get(script)
+    for script in NODE_SCRIPTS:
+        line = scripts.get(script) if isinstance(scripts, dict) else None
         if isinstance(line, str) and NO_NODE_TESTS not in line:
             words = ("npm", "run", "--silent", script)
             return PreflightCommand(words, BUILDING_TIMEOUT_S, _NPM_VARIABLES)

@@ -16,12 +16,14 @@ from orchestration.cli.main import app
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "testdata" / "architectures" / "tracer.yaml"
 SHARED = os.environ.get("CONDUCTOR_SHARED_TESTDATA")
-# The upstream tool's names of the services in its file, and of the files that it generated.
-REAL = {
-    "sd-f84c06fb": "tracer-servicedirector",
-    "tracer-publisher-f84c06fb": "tracer-tracer-publisher",
-    "tracer-subscriber-f84c06fb": "tracer-tracer-subscriber",
-}
+# Real files, a service of each, and the file that the upstream tool generated for it.
+REAL = [
+    ("tracer-hydrated", "sd-f84c06fb", "tracer-servicedirector"),
+    ("tracer-hydrated", "tracer-publisher-f84c06fb", "tracer-tracer-publisher"),
+    ("tracer-hydrated", "tracer-subscriber-f84c06fb", "tracer-tracer-subscriber"),
+    ("bigquery-hydrated", "bigquery-service", "bigquery-bigquery"),
+    ("bigquery", "bigquery-service", "bigquery-bigquery"),
+]
 
 
 def generate(source: Path, folder: Path) -> dict[str, object]:
@@ -66,13 +68,18 @@ def test_a_folder_that_the_user_names_keeps_what_else_it_holds(tmp_path: Path) -
 
 
 @pytest.mark.skipif(SHARED is None, reason="CONDUCTOR_SHARED_TESTDATA is not set")
-def test_a_real_file_gives_what_the_upstream_tool_gave(tmp_path: Path) -> None:
-    """Field for field what the real generated files hold."""
+@pytest.mark.parametrize(("source", "service", "generated"), REAL)
+def test_the_command_writes_what_the_upstream_tool_wrote(
+    tmp_path: Path, source: str, service: str, generated: str
+) -> None:
+    """Step 3, item 6: field for field, in the same order, for every kind of link there is."""
     real = Path(str(SHARED)) / "real"
-    found = generate(real / "tracer-hydrated.services.yaml", tmp_path)
-    for service, name in REAL.items():
-        expected = yaml.safe_load((real / f"{name}.resources.yaml").read_text())
-        assert found[service] == expected
+    words = ["generate", str(real / f"{source}.services.yaml"), "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, [*words, "--env", "elsewhere"])
+    assert done.exit_code == 0, done.output
+    ours = yaml.safe_load((tmp_path / service / "resources.yaml").read_text())
+    theirs = yaml.safe_load((real / f"{generated}.resources.yaml").read_text())
+    assert yaml.safe_dump(ours, sort_keys=False) == yaml.safe_dump(theirs, sort_keys=False)
 
 
 def test_a_test_runs_files_name_its_resources(tmp_path: Path) -> None:
