@@ -15,6 +15,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from rehearsal.cloud.info import HOST, PortTaken
+from rehearsal.cloud.uninterrupted import uninterrupted
 
 # Messages of Pub/Sub are up to 10 MB; blobs are streamed and have no limit.
 _MAX_BODY: Final = 64 * 1024 * 1024
@@ -48,6 +49,15 @@ class Listener:
         Raises:
             PortTaken: another process has it.
         """
+        # asyncio loses the socket when opening is cancelled half-way.
+        await uninterrupted(self._open(port))
+        return int(self._runner.addresses[0][1])
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await uninterrupted(self._runner.cleanup())
+
+    async def _open(self, port: int) -> None:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, HOST, port).start()
@@ -56,11 +66,6 @@ class Listener:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(port) from error
             raise
-        return int(self._runner.addresses[0][1])
-
-    async def close(self) -> None:
-        """Stop listening."""
-        await self._runner.cleanup()
 
 
 def _request(

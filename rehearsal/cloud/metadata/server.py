@@ -4,7 +4,6 @@ Owns `/computeMetadata/…` and the ping. Any other path on the same port is an 
 token and has the account's identity; `rehearsal.cloud.front` answers it.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -49,13 +48,7 @@ class MetadataServer:
 
     async def start(self) -> None:
         """Open a free port."""
-        # asyncio loses the socket when opening is cancelled half-way: finish, then be cancelled.
-        opening = asyncio.create_task(self._listener.open(0))
-        try:
-            self.port = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            await opening
-            raise
+        self.port = await self._listener.open(0)
 
     async def stop(self) -> None:
         """Close the port."""

@@ -30,6 +30,7 @@ from rehearsal.cloud.run.probes import StartupProbe
 from rehearsal.cloud.run.processes import ServiceProcess, free_port, is_taken
 from rehearsal.cloud.run.templates import container_of
 from rehearsal.cloud.run.watchdog import Watchdog
+from rehearsal.cloud.uninterrupted import uninterrupted
 from rehearsal.docker_engine import DockerError
 
 _PORT_ATTEMPTS = 3
@@ -129,7 +130,10 @@ class RevisionRunner:
         self._keeper = asyncio.create_task(self._keep_running(process))
 
     async def stop(self) -> None:
-        """End the process and its sidecar."""
+        """End the process and its sidecar, even when cancelled meanwhile."""
+        await uninterrupted(self._stop())
+
+    async def _stop(self) -> None:
         self._ready.clear()
         if self._keeper is not None:
             self._keeper.cancel()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from rehearsal.cloud import control
 
@@ -32,6 +35,22 @@ def test_services_run_again_after_a_restart_on_the_same_urls(
         assert after["K_REVISION"] == before["K_REVISION"]
         assert after["PID"] != before["PID"]
     assert not is_alive(after["PID"])
+
+
+def test_a_cloud_that_stops_while_a_revision_ends_leaves_no_port_open(
+    start_cloud: Callable[..., Any], run_on: Any, echo_source: str
+) -> None:
+    """An old revision that takes its time to end still gives back its metadata server's port."""
+    slow_to_end = "import signal, time\nsignal.signal(15, lambda *_: (time.sleep(0.3), exit()))\n"
+    with start_cloud() as cloud:
+        cloud.enable("run", "artifactregistry", "pubsub")
+        run = run_on(cloud)
+        image = run.push({"main.py": slow_to_end + echo_source})
+        uri = run.create("worker", run.template(image))["response"]["uri"]
+        host, _, port = run.environment(uri)["GCE_METADATA_HOST"].partition(":")
+        run.patch("worker", run.template(image, env=[{"name": "X", "value": "2"}]))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)))
 
 
 def test_a_killed_cloud_leaves_no_process(
