@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from architecture.grants import Grant, GrantResource, ResourceKind
+from architecture.grants import Grant
 from orchestration.access.permissions import permissions_to_test
+from orchestration.access.policy_calls import PolicyCall, PolicyCalls, held_roles
 from orchestration.access.waiting import GrantGroup, TestedBy, Tried
 from orchestration.concurrency import pause
 from orchestration.errors import CloudUnreachable
@@ -24,8 +25,6 @@ TIMEOUT_S = 30.0
 TOKEN_SCOPE = "https://www.googleapis.com/auth/cloud-platform"  # noqa: S105 - a scope
 # Pauses between tries of a call that got no answer at all: one lost connection ends no wait.
 AGAIN_AFTER_S = (0.1, 0.5)
-# APIs whose `getIamPolicy` is a POST (Resource Manager v1, IAM v1); it is a GET in all others.
-POLICY_BY_POST = frozenset({ResourceKind.PROJECT, ResourceKind.SERVICE_ACCOUNT})
 # What an eventually consistent cloud says of things that are coming to be.
 NOT_YET = frozenset({403, 404})
 
@@ -59,7 +58,7 @@ class CloudProbe:
         client: httpx.Client | None = None,
     ) -> None:
         self._caller = caller
-        self._project_id = project_id
+        self._calls = PolicyCalls(project_id, caller.endpoints)
         self._custom_roles = custom_roles
         self._client = client or httpx.Client(timeout=TIMEOUT_S)
         self._tokens: dict[str, str] = {}
@@ -94,12 +93,7 @@ class CloudProbe:
         if not token:
             return {grant: Tried(works=False, tested_by=tested_by, why=why) for grant in wanted}
         asked = sorted(frozenset[str]().union(*wanted.values()))
-        answer = self._call(
-            "POST",
-            f"{self._url(group.resource)}:testIamPermissions",
-            token,
-            {"permissions": asked},
-        )
+        answer = self._call(self._calls.test(group.resource, asked), token)
         if answer.body is None:
             return {
                 grant: Tried(works=False, tested_by=tested_by, why=answer.why) for grant in wanted
@@ -116,18 +110,8 @@ class CloudProbe:
         }
 
     def _read_policy(self, group: GrantGroup, grants: list[Grant]) -> dict[Grant, Tried]:
-        answer = self._call(
-            "POST" if group.resource.kind in POLICY_BY_POST else "GET",
-            f"{self._url(group.resource)}:getIamPolicy",
-            self._caller.access_token(),
-            None,
-        )
-        bindings = (answer.body or {}).get("bindings")
-        held = {
-            binding.get("role")
-            for binding in (bindings if isinstance(bindings, list) else [])
-            if group.member in binding.get("members", [])
-        }
+        answer = self._call(self._calls.policy(group.resource), self._caller.access_token())
+        held = held_roles(answer.body or {}, group.member)
         return {
             grant: Tried(
                 works=grant.role in held,
@@ -144,12 +128,9 @@ class CloudProbe:
         if token:
             return token, ""
         base = self._caller.endpoints["iamcredentials"]
-        answer = self._call(
-            "POST",
-            f"{base}/projects/-/serviceAccounts/{email}:generateAccessToken",
-            self._caller.access_token(),
-            {"scope": [TOKEN_SCOPE]},
-        )
+        url = f"{base}/projects/-/serviceAccounts/{email}:generateAccessToken"
+        call = PolicyCall("POST", url, {"scope": [TOKEN_SCOPE]})
+        answer = self._call(call, self._caller.access_token())
         minted = (answer.body or {}).get("accessToken")
         if not isinstance(minted, str):
             return "", f"{self._caller.member} cannot impersonate it yet: {answer.why}"
@@ -157,51 +138,27 @@ class CloudProbe:
             self._tokens[email] = minted
         return minted, ""
 
-    def _url(self, resource: GrantResource) -> str:
-        """Find a resource in its API."""
-        project, name = self._project_id, resource.name
-        api, path = {
-            ResourceKind.PROJECT: ("resourcemanager", f"projects/{name}"),
-            ResourceKind.SERVICE_ACCOUNT: ("iam", f"projects/{project}/serviceAccounts/{name}"),
-            ResourceKind.TOPIC: ("pubsub", f"projects/{project}/topics/{name}"),
-            ResourceKind.SUBSCRIPTION: ("pubsub", f"projects/{project}/subscriptions/{name}"),
-            ResourceKind.SERVICE: (
-                "run",
-                f"projects/{project}/locations/{resource.location}/services/{name}",
-            ),
-            ResourceKind.SECRET: ("secretmanager", f"projects/{project}/secrets/{name}"),
-            ResourceKind.REPOSITORY: (
-                "artifactregistry",
-                f"projects/{project}/locations/{resource.location}/repositories/{name}",
-            ),
-        }[resource.kind]
-        return f"{self._caller.endpoints[api]}/{path}"
-
-    def _call(
-        self, method: str, url: str, token: str, body: Mapping[str, object] | None
-    ) -> _Answer:
+    def _call(self, call: PolicyCall, token: str) -> _Answer:
         """Call the cloud; what is not there or not allowed yet is a reason, not an error."""
-        answer = self._request(method, url, token, body)
+        answer = self._request(call, token)
         if answer.is_success:
             return _Answer(answer.json())
         message = _message(answer)
         if answer.status_code in NOT_YET or answer.status_code >= 429:  # noqa: PLR2004 - HTTP
             return _Answer(None, f"{answer.status_code} {message}")
-        raise CloudUnreachable(f"{url} answers {answer.status_code}: {message}")
+        raise CloudUnreachable(f"{call.url} answers {answer.status_code}: {message}")
 
-    def _request(
-        self, method: str, url: str, token: str, body: Mapping[str, object] | None
-    ) -> httpx.Response:
+    def _request(self, call: PolicyCall, token: str) -> httpx.Response:
         """Send a request, which changes nothing, until there is an answer or no hope of one."""
         headers = {"Authorization": f"Bearer {token}"}
         pauses = iter(AGAIN_AFTER_S)
         while True:
             try:
-                return self._client.request(method, url, json=body, headers=headers)
+                return self._client.request(call.method, call.url, json=call.body, headers=headers)
             except httpx.HTTPError as error:
                 again_after_s = next(pauses, None)
                 if again_after_s is None:
-                    raise CloudUnreachable(f"{url} does not answer: {error}") from error
+                    raise CloudUnreachable(f"{call.url} does not answer: {error}") from error
                 pause(again_after_s)
 
 
