@@ -20,6 +20,16 @@ def stack_name(env: str, layer: Layer, dataflow: str | None = None) -> str:
     return ".".join(part for part in (env, layer, dataflow) if part)
 
 
+def suffixed(name: str, suffix: str) -> str:
+    """Return a name as it is in a test run."""
+    return f"{name}-{suffix}"
+
+
+def without_suffix(name: str, suffix: str) -> str:
+    """Return a name as it is outside of the test run with that suffix, if it is one's."""
+    return name.removesuffix(suffixed("", suffix)) if suffix else name
+
+
 def account_id(account: str, project_id: str) -> str:
     """Return the short id of an account of the project; another project's e-mail as it is."""
     return account.removesuffix(f"@{project_id}{_ACCOUNT_DOMAIN}") if project_id else account

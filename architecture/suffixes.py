@@ -72,11 +72,6 @@ def with_suffix(arch: Architecture, suffix: str, file: Path) -> Architecture:
     return renamed
 
 
-def base_name(resource: Resource, suffix: str) -> str:
-    """Return a resource's name as it is without the architecture's suffix."""
-    return resource.name.removesuffix(f"-{suffix}") if suffix else resource.name
-
-
 def kept_dataflows(arch: Architecture) -> frozenset[str]:
     """Return the dataflows whose resources outlive their test run (`keep_resources_on_test`).
 
@@ -117,7 +112,7 @@ class _Renaming:
         )
 
     def _new(self, name: str) -> str:
-        return f"{name}-{self._suffix}"
+        return names.suffixed(name, self._suffix)
 
     def _called(self, service: str) -> str:
         return self._new(service) if service in self._services else service

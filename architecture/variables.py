@@ -11,7 +11,7 @@ from typing import Final
 
 from architecture.links import Direction, Link
 from architecture.model import BigQueryTable, Service
-from architecture.suffixes import base_name
+from architecture.names import without_suffix
 
 DIRECTOR_DATAFLOW_NAME: Final = "conductor"
 """What the director finds in `DATAFLOW_NAME`: it belongs to no dataflow of the application."""
@@ -39,7 +39,7 @@ def variable(link: Link, suffix: str = "") -> str:
     if link.mapping.lookup and link.mapping.lookup.key:
         return link.mapping.lookup.key
     is_table = isinstance(link.resource, BigQueryTable)
-    name = link.resource.name if is_table else base_name(link.resource, suffix)
+    name = link.resource.name if is_table else without_suffix(link.resource.name, suffix)
     stem = re.sub(r"[^A-Z0-9]", "_", name.upper())
     return f"{stem}_{_ENDINGS[link.kind, link.direction]}"
 

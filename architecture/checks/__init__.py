@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from architecture.checks import director, environments, graph, naming, references, testing, values
+from architecture.checks import (
+    director,
+    environments,
+    graph,
+    naming,
+    references,
+    testing,
+    values,
+    variables,
+)
 from architecture.checks.problem import Problem, Rule
 from architecture.model import Architecture
 
@@ -39,6 +48,7 @@ RULES: Final[tuple[Rule, ...]] = (
     values.pinned_secrets,
     values.policy_roles,
     testing.preflight_commands,
+    variables.link_variables,
 )
 
 
