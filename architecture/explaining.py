@@ -99,7 +99,7 @@ class _Explainer:
                 return Explanation(key, value, Source.OVERRIDE, *place, self._replaced(where))
             if self._changed[where][1]:
                 return Explanation(key, value, Source.FILE, *locate(self._root, where), "")
-            return Explanation(key, value, Source.DEFAULT, 0, 0, "default of the format")
+            return Explanation(key, value, Source.DEFAULT, 0, 0, "of the format")
         source, reason = self._rule(where)
         place = self._override(where) or (0, 0)
         if where in self._base:
@@ -149,7 +149,7 @@ class _Explainer:
             case (*_, "region"):
                 reason = "the architecture's region"
             case (*_, str(key)) if key in _DEFAULTS:
-                source, reason = Source.DEFAULT, "default of every service"
+                source, reason = Source.DEFAULT, "of every service"
             case (*_, "source_path") if self._source_root_given:
                 source, reason = Source.OPTION, "--source-root"
             case (*place, "deployment", "environment_vars", str(name)):

@@ -82,5 +82,5 @@ def _line(explanation: Explanation, file: Path) -> str:
     value = json.dumps(explanation.value, ensure_ascii=False)
     return (
         f"{escape(explanation.key)} = {escape(value)}"
-        f"  [{style}]{explanation.source}[/] [dim]{escape(said)}[/]"
+        f"  [dim]#[/] [{style}]{explanation.source}:[/] [dim]{escape(said)}[/]"
     )

@@ -252,6 +252,34 @@ def plan_iam(
 
 
 @app.command()
+def check(
+    architecture: ArchitectureFile,
+    env: EnvironmentName = "local",
+    project: Project = None,
+    source_root: SourceRoot = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Show every value that the environment gets, and where it comes from."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is wrong in an architecture file, where, and what to do; touches no cloud."""
+    from orchestration.cli import checking, explaining  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        if explain:
+            explaining.explain_values(
+                architecture, env, project=project, source_root=source_root, as_json=as_json
+            )
+        else:
+            checking.check(architecture, env, project=project, as_json=as_json)
+
+
+@app.command()
 def graph(
     architecture: ArchitectureFile,
     env: EnvironmentName = "local",
