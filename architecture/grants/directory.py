@@ -9,7 +9,7 @@ from architecture.grants.plan import Grant, GrantResource, ResourceKind
 from architecture.links import Link
 from architecture.model import Architecture, BigQueryTable, Resource, Service
 
-_RESOURCE_KINDS: Final = {
+RESOURCE_KINDS: Final = {
     "topics": ResourceKind.TOPIC,
     "subscriptions": ResourceKind.SUBSCRIPTION,
     "bigquery_datasets": ResourceKind.DATASET,
@@ -18,7 +18,6 @@ _RESOURCE_KINDS: Final = {
     # Google has no policies on these; a grant goes to the whole project.
     "firestore_databases": ResourceKind.PROJECT,
     "firestore_collections": ResourceKind.PROJECT,
-    "cloud_scheduler_jobs": ResourceKind.PROJECT,
 }
 
 
@@ -67,7 +66,7 @@ class Directory:
 
     def resource(self, kind: str, resource: Resource) -> GrantResource:
         """Return what a grant for a resource is on."""
-        on = _RESOURCE_KINDS[kind]
+        on = RESOURCE_KINDS[kind]
         if on is ResourceKind.PROJECT:
             return self.project()
         if isinstance(resource, BigQueryTable):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from architecture.grants.directory import Directory
+from architecture.grants.directory import RESOURCE_KINDS, Directory
 from architecture.grants.plan import Grant, GrantResource, ResourceKind
 from architecture.links import Direction, Link, all_links
 from architecture.model import AccessPolicy, Layer, Resource, Service, Subscription
@@ -102,7 +102,8 @@ def _secrets(directory: Directory, service: Service) -> Iterator[Grant]:
 def _explicit(directory: Directory) -> Iterator[Grant]:
     for name, flow in directory.arch.dataflows.items():
         for kind, resource in flow.resources.each():
-            for policy in resource.iam_access_policy:
+            # Schedules have no policies: `checks` refuses one, so that it is not silently lost.
+            for policy in resource.iam_access_policy if kind in RESOURCE_KINDS else ():
                 yield directory.placed(
                     _policy_member(directory, policy),
                     policy.role,
