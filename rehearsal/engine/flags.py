@@ -13,7 +13,7 @@ from rehearsal.engine.errors import (
     DeclinedError,
     DeploymentError,
 )
-from rehearsal.engine.targets import Targets, dependents, is_literal
+from rehearsal.engine.targets import Targets, is_literal
 from rehearsal.engine.workplace import Workplace
 
 _DECLINED_FLAGS: Final = {
@@ -53,8 +53,8 @@ def targets_of(work: Workplace, snapshot: Snapshot) -> Targets:
     arguments = work.arguments
     excludes = list(arguments.all("exclude"))
     if arguments.has("exclude-protected"):
-        protected = {state.urn for state in snapshot.resources if state.protect}
-        excludes += sorted(protected | dependents(snapshot.resources, protected))
+        # What they need is spared with them; what needs them goes.
+        excludes += sorted(state.urn for state in snapshot.resources if state.protect)
     return Targets(
         targets=(*arguments.all("target"), *arguments.all("target-replace")),
         excludes=tuple(excludes),

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rehearsal.engine.states import ResourceState
-
 
 def _matcher(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*|\*)", pattern)
@@ -70,12 +68,3 @@ class Targets:
 
 def _matches(patterns: Sequence[str], urn: str) -> bool:
     return any(_matcher(pattern).fullmatch(urn) for pattern in patterns)
-
-
-def dependents(resources: Sequence[ResourceState], roots: set[str]) -> set[str]:
-    """Return the URNs of everything that depends on the roots, directly or not."""
-    found = set(roots)
-    for state in resources:
-        if any(required in found for required in state.required()):
-            found.add(state.urn)
-    return found - roots

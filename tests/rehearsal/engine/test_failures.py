@@ -152,6 +152,21 @@ def test_protected_resource_survives_destroy(bench: Bench, world: World) -> None
     assert set(bench.resources()) == {"demo-dev", "base", "kept"}
 
 
+def test_what_needs_a_spared_resource_goes(bench: Bench, world: World) -> None:
+    """`--exclude-protected` keeps what is protected and what that needs, and nothing else."""
+    bench.program(
+        """
+        base = Thing("base", name="base")
+        kept = Thing("kept", name="kept", after=base.url, opts=Options(protect=True))
+        Thing("other", name="other", after=kept.url)
+        """
+    )
+    stack = bench.stack()
+    stack.up()
+    stack.destroy(exclude_protected=True)
+    assert set(bench.resources()) == {"demo-dev", "base", "kept"}
+
+
 def test_unknown_stack_is_not_created_by_selecting_it(bench: Bench) -> None:
     """Selecting what does not exist, or creating what does, has an error of its own."""
     workspace = bench.workspace()
