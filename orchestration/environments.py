@@ -115,6 +115,11 @@ class Environment:
         return self.folder / "runs.sqlite"
 
     @property
+    def releases_dir(self) -> Path:
+        """One folder per release, and which one is live."""
+        return self.folder / "releases"
+
+    @property
     def state_dir(self) -> Path:
         """The `file://` backend of the environment's stacks."""
         return self.folder / "state"

@@ -18,6 +18,8 @@
     │   ├── DirectorSilent         no completion came in time
     │   ├── DirectorRefused        the director answered with an error
     │   └── ServiceUnhealthy       a deployed service does not answer
+    ├── RolledBack                 a phase failed, and the run was undone       exit 4
+    ├── Stuck                      undoing failed; what is left is named        exit 5
     ├── CloudUnreachable           the target's APIs do not answer              exit 1
     └── Interrupted                Ctrl-C or SIGTERM                            exit 130
 
@@ -182,6 +184,20 @@ class ServiceUnhealthy(PhaseFailed):
 
     code = "service-unhealthy"
     retryable = True
+
+
+class RolledBack(ConductorError):  # noqa: N818
+    """A phase of a run failed, and what the run had done was undone."""
+
+    code = "rolled-back"
+    exit_code = 4
+
+
+class Stuck(ConductorError):  # noqa: N818
+    """Undoing failed: neither the old release stands nor the new one; what is left is named."""
+
+    code = "stuck"
+    exit_code = 5
 
 
 class CloudUnreachable(ConductorError):  # noqa: N818

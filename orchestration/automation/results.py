@@ -115,6 +115,18 @@ class StackPreview:
         return count_changes(self.changes)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldResource:
+    """A resource in a stack's state; `parent` is its component's URN, empty at the top."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    is_custom: bool
+    inputs: Mapping[str, Json]
+
+
 # How an unknown value stands in predicted outputs; `stacks.upstream` reads the same mark.
 UNKNOWN_OUTPUT: Mapping[str, Json] = {"__unknown__": True}
 

@@ -7,7 +7,7 @@ runs here is what `pulumi up -s STACK` runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +29,7 @@ from pulumi.automation import (
 from orchestration.automation.events import EventReader
 from orchestration.automation.locks import owners_have_died
 from orchestration.automation.results import (
+    HeldResource,
     Json,
     OnStackEvent,
     StackPreview,
@@ -98,9 +99,10 @@ class StackOperations:
         *,
         refresh: bool = True,
         continue_on_error: bool = False,
+        spared: Sequence[str] = (),
         on_event: OnStackEvent = ignore_event,
     ) -> StackResult:
-        """Bring the stack up, making it first if needed.
+        """Bring the stack up, making it first if needed; what has a URN among `spared` stays.
 
         Raises:
             StackFailed: the operation failed; `failures` has the messages by resource.
@@ -115,6 +117,7 @@ class StackOperations:
                     parallel=DEFAULT_PARALLEL,
                     refresh=refresh,
                     continue_on_error=continue_on_error,
+                    exclude=list(spared) or None,
                     color="never",
                     on_event=reader,
                 ),
@@ -159,8 +162,40 @@ class StackOperations:
             duration_s=time.monotonic() - started,
         )
 
-    def destroy(self, stack: str, *, on_event: OnStackEvent = ignore_event) -> StackResult:
-        """Refresh the stack, then delete what it holds; the empty stack stays.
+    def refresh(self, stack: str, *, on_event: OnStackEvent = ignore_event) -> StackResult:
+        """Bring the stack's state in line with what is there.
+
+        Raises:
+            StackFailed: the operation failed; `failures` has the messages by resource.
+            StackLocked: another operation on the stack is under way.
+        """
+        reader = EventReader(stack, on_event)
+        started = time.monotonic()
+        try:
+            result = self._unlocked(
+                stack,
+                lambda opened: opened.refresh(
+                    parallel=DEFAULT_PARALLEL, color="never", on_event=reader
+                ),
+            )
+        except CommandError as error:
+            raise _failure(stack, error, reader) from error
+        return StackResult(
+            stack=stack,
+            outputs={},
+            changes=_counts(result.summary.resource_changes or {}),
+            duration_s=time.monotonic() - started,
+            steps=reader.steps,
+        )
+
+    def destroy(
+        self,
+        stack: str,
+        *,
+        only: Sequence[str] = (),
+        on_event: OnStackEvent = ignore_event,
+    ) -> StackResult:
+        """Refresh the stack, then delete what it holds, or `only` these URNs; the stack stays.
 
         Raises:
             StackFailed: the operation failed; `failures` has the messages by resource.
@@ -172,7 +207,11 @@ class StackOperations:
             result = self._unlocked(
                 stack,
                 lambda opened: opened.destroy(
-                    parallel=DEFAULT_PARALLEL, refresh=True, color="never", on_event=reader
+                    parallel=DEFAULT_PARALLEL,
+                    refresh=True,
+                    target=list(only) or None,
+                    color="never",
+                    on_event=reader,
                 ),
             )
         except CommandError as error:
@@ -221,6 +260,29 @@ class StackOperations:
         except CommandError as error:
             raise _failure(f"{prefix}*", error, EventReader(prefix, ignore_event)) from error
         return {name: found[name] for name in sorted(found) if name.startswith(prefix)}
+
+    def resources(self, stack: str) -> tuple[HeldResource, ...]:
+        """Read what the stack holds, in the order in which it was made.
+
+        Raises:
+            StackFailed: the backend refused.
+        """
+        try:
+            exported = self._open(stack).export_stack()
+        except CommandError as error:
+            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
+        held = (exported.deployment or {}).get("resources") or []
+        return tuple(
+            HeldResource(
+                urn=item["urn"],
+                type=item["type"],
+                name=item["urn"].rpartition("::")[2],
+                parent=item.get("parent", ""),
+                is_custom=bool(item.get("custom")),
+                inputs=item.get("inputs", {}),
+            )
+            for item in held
+        )
 
     def outputs(self, stack: str) -> Mapping[str, Json] | None:
         """Read the stack's recorded outputs; None when it was never made.

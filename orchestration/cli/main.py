@@ -324,6 +324,30 @@ def destroy(
 
 
 @app.command()
+def rollback(
+    env: EnvironmentName,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="RELEASE",
+            help="The release to go back to; by default the one before what stands now.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Bring an environment back to an earlier release; resources with data are kept."""
+    from orchestration.cli import rolling_back  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        rolling_back.roll_back(env, to=to, yes=yes, database_url=database_url, as_json=as_json)
+
+
+@app.command()
 def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `status` shows it.")],
     database_url: DatabaseUrl = None,

@@ -115,6 +115,7 @@ class TreeProgress:
     def __init__(self, console: Console) -> None:
         self._live = Live(self, console=console, refresh_per_second=12, transient=False)
         self._phases: dict[int, _PhaseNode] = {}
+        self._undone: list[str] = []
         self._spinner = Spinner("dots")
 
     def __enter__(self) -> Self:
@@ -133,9 +134,11 @@ class TreeProgress:
 
     def __call__(self, event: RunEvent) -> None:
         """Take the event into the tree."""
-        if event.phase is None:
-            return
         fields = event.fields
+        if event.phase is None:
+            if event.kind in UNDO_KINDS:
+                self._undone.append(describe(event))
+            return
         if event.kind is RunEventKind.PHASE_STARTED:
             self._phases[int(event.phase)] = _PhaseNode(str(fields["title"]), time.monotonic())
             return
@@ -183,6 +186,10 @@ class TreeProgress:
                 branch.add(Text(text, style="dim"))
             if len(running) > SHOWN_RUNNING:
                 branch.add(Text(f"and {len(running) - SHOWN_RUNNING} more", style="dim"))
+        if self._undone:
+            branch = tree.add("[bold]Rollback[/]")
+            for line in self._undone:
+                branch.add(Text.from_markup(line))
         yield tree
 
 
@@ -190,6 +197,14 @@ def _age(node: _PhaseNode) -> str:
     return f"{time.monotonic() - node.started:.1f} s"
 
 
+UNDO_KINDS = frozenset(
+    {
+        RunEventKind.UNDO_STARTED,
+        RunEventKind.UNDO_FINISHED,
+        RunEventKind.UNDO_FAILED,
+        RunEventKind.WARNED,
+    }
+)
 # One line of markup per kind of event; kinds that are not here are not worth a line.
 LINES = {
     RunEventKind.PHASE_STARTED: "[bold]{title}[/]",
@@ -204,6 +219,9 @@ LINES = {
     RunEventKind.COMMAND_SENT: "command {instruction} for {dataflow} sent to the director",
     RunEventKind.COMMAND_COMPLETED: "the director completed {dataflow}: {summary}",
     RunEventKind.SERVICE_HEALTHY: "  healthy: {service} at {url}",
+    RunEventKind.UNDO_STARTED: "[bold]undo[/]: {action} {stack}",
+    RunEventKind.UNDO_FINISHED: "undone: {action} {stack}",
+    RunEventKind.UNDO_FAILED: "[red]not undone[/]: {action} {stack}: {message}",
     RunEventKind.WARNED: "[yellow]warning[/]: {message}",
     RunEventKind.NOTED: "{message}",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -12,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.cli.console import output
-from orchestration.conductor.records import RunRecord, RunStatus, last_run
+from orchestration.conductor.records import UNDONE, RunRecord, RunStatus, last_run, runs
 from orchestration.environments import Environment, EnvironmentRecord
+from orchestration.releases.store import ReleaseStore
 from orchestration.settings import Settings
 from orchestration.targets.local import LocalCloudView, running_cloud
 from orchestration.wording import counted
@@ -121,9 +123,10 @@ def show_status(env: str, *, as_json: bool) -> None:
     environment = Environment(env, Settings.from_environment())
     held = environment.require_record()
     run = last_run(environment.runs_dir)
+    urls = _urls(environment, run)
     cloud = running_cloud(environment)
     if as_json:
-        sys.stdout.write(json.dumps(_status_json(environment, held, run, cloud)) + "\n")
+        sys.stdout.write(json.dumps(_status_json(environment, held, run, urls, cloud)) + "\n")
         return
     console = output()
     console.print(
@@ -138,8 +141,23 @@ def show_status(env: str, *, as_json: bool) -> None:
         return
     console.print(f"local cloud: {cloud.base_url} (pid {cloud.pid})")
     states = {service.name: service.state for service in cloud.services}
-    for name, url in sorted(run.state.urls.items() if run else ()):
+    for name, url in sorted(urls.items()):
         console.print(f"  {name} at {url}: {states.get(name, 'gone')}")
+
+
+def _urls(environment: Environment, run: RunRecord | None) -> Mapping[str, str]:
+    """Give the URLs of what stands: of the live release, or of a run that is on its way."""
+    if run is None or run.status not in {*UNDONE, RunStatus.SUCCEEDED}:
+        return run.state.urls if run else {}
+    live = ReleaseStore(environment).current()
+    return next(
+        (
+            record.state.urls
+            for record in runs(environment.runs_dir)
+            if live is not None and record.run_id == live.release_id
+        ),
+        {},
+    )
 
 
 def _run_line(run: RunRecord | None, environment: Environment) -> str:
@@ -149,7 +167,8 @@ def _run_line(run: RunRecord | None, environment: Environment) -> str:
     ended = f", ended {run.ended_at:%Y-%m-%d %H:%M:%S} UTC" if run.ended_at else ""
     line = f"last run {run.run_id}: {status}{ended}"
     if run.error is not None:
-        line += f"\n  error[{run.error.code}]: {run.error.message}\n  hint: {run.error.hint}"
+        line += f"\n  error[{run.error.code}]: {run.error.message}"
+        line += f"\n  hint: {run.error.hint}" if run.error.hint else ""
     return escape(line)
 
 
@@ -164,6 +183,7 @@ def _status_json(
     environment: Environment,
     held: EnvironmentRecord,
     run: RunRecord | None,
+    urls: Mapping[str, str],
     cloud: LocalCloudView | None,
 ) -> dict[str, object]:
     states = {service.name: service.state for service in cloud.services} if cloud else {}
@@ -183,7 +203,7 @@ def _status_json(
         },
         "services": [
             {"name": name, "url": url, "state": states.get(name, "gone")}
-            for name, url in sorted(run.state.urls.items() if run else ())
+            for name, url in sorted(urls.items())
         ],
         "cloud": {"running": cloud is not None, **(cloud.described() if cloud else {})},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from architecture.model import Architecture
@@ -26,6 +27,13 @@ from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
 from orchestration.targets.target import Target
 
 
+class OnFailure(StrEnum):
+    """What becomes of what a failed run has done."""
+
+    ROLLBACK = "rollback"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a run is to be done; `words` are the options as typed, for the record."""
@@ -35,6 +43,7 @@ class RunOptions:
     refresh: bool = True
     # Setting a dataflow up takes seconds to minutes; the director itself may first have to start.
     director_timeout_s: float = 600.0
+    on_failure: OnFailure = OnFailure.ROLLBACK
     # What of the run is done; what is left out must be on record.
     phases: frozenset[Phase] = frozenset(Phase)
     # Where the runs' journals are; None: the environment's own file, or the variable's database.
@@ -48,10 +57,11 @@ def run_parts(
     target: Target,
     options: RunOptions,
     log: RunLog,
+    *,
+    operations: StackOperations,
 ) -> Parts:
     """Make every part of a run on an environment and its target."""
     architecture = file.architecture
-    operations = stack_operations(environment, target, options.engine)
     on_event = event_forwarder(log)
     deployer = StackDeployer(
         operations, environment.name, refresh=options.refresh, on_event=on_event

@@ -64,6 +64,10 @@ class Conductor:
         """Take up what phases have handed on in a process that has died since."""
         self._state = state
 
+    def leave_phases(self) -> None:
+        """Note that what happens from now on belongs to no phase."""
+        self._log.phase = None
+
     def run_phase(self, phase: Phase) -> RunState:
         """Run one phase; what it needs of earlier ones is in the state. It may be run again.
 

@@ -30,6 +30,9 @@ class RunEventKind(StrEnum):
     COMMAND_SENT = "command_sent"
     COMMAND_COMPLETED = "command_completed"
     SERVICE_HEALTHY = "service_healthy"
+    UNDO_STARTED = "undo_started"
+    UNDO_FINISHED = "undo_finished"
+    UNDO_FAILED = "undo_failed"
     NOTED = "noted"
     WARNED = "warned"
 

@@ -60,6 +60,8 @@ TRANSITIONS: Mapping[tuple[StepStatus, StepEvent], StepStatus] = {
     # Recorded, but the process died before the workflow knew: it is done again.
     (StepStatus.SUCCEEDED, StepEvent.STARTED): StepStatus.STARTED,
     (StepStatus.FAILED, StepEvent.STARTED): StepStatus.STARTED,
+    # Phases are done, stacks are undone: an undo is a step of its own.
+    (StepStatus.NEVER_STARTED, StepEvent.UNDO_STARTED): StepStatus.UNDO_STARTED,
     (StepStatus.STARTED, StepEvent.UNDO_STARTED): StepStatus.UNDO_STARTED,
     (StepStatus.SUCCEEDED, StepEvent.UNDO_STARTED): StepStatus.UNDO_STARTED,
     (StepStatus.FAILED, StepEvent.UNDO_STARTED): StepStatus.UNDO_STARTED,
@@ -96,13 +98,11 @@ def statuses(entries: Iterable[JournalEntry]) -> dict[str, StepStatus]:
     return found
 
 
-def steps_to_undo(entries: Iterable[JournalEntry]) -> tuple[str, ...]:
-    """Name the steps that are not undone yet, the one that started last first."""
-    started: dict[str, None] = {}
-    known = list(entries)
-    for entry in known:
-        if entry.event is StepEvent.STARTED:
-            started.pop(entry.step, None)
-            started[entry.step] = None
-    status = statuses(known)
-    return tuple(step for step in reversed(started) if status[step] is not StepStatus.UNDONE)
+def not_undone(entries: Iterable[JournalEntry]) -> tuple[str, ...]:
+    """Name the steps whose undo was begun and has not succeeded, in the order of their beginning.
+
+    Raises:
+        IllegalTransitionError: the entries are not those of one run in their order.
+    """
+    open_ = {StepStatus.UNDO_STARTED, StepStatus.UNDO_FAILED}
+    return tuple(step for step, status in statuses(entries).items() if status in open_)

@@ -34,6 +34,12 @@ class RunStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    ROLLED_BACK = "rolled back"
+    STUCK = "stuck"
+
+
+# What these have done does not stand any more.
+UNDONE = frozenset({RunStatus.ROLLED_BACK, RunStatus.STUCK})
 
 
 class RecordModel(BaseModel):
@@ -176,6 +182,8 @@ def recorded_phases(runs_dir: Path, since: datetime) -> dict[Phase, PhaseOutcome
     for record in runs(runs_dir):
         if record.started_at < since:
             break
+        if record.status in UNDONE:
+            continue
         for noted in record.phases:
             if noted.status is RunStatus.SUCCEEDED:
                 outcome = PhaseOutcome(

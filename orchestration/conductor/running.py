@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from orchestration.artifacts.planner import HydratedFile
-from orchestration.conductor.assembly import RunOptions, run_parts
+from orchestration.conductor.assembly import (
+    OnFailure,
+    RunOptions,
+    event_forwarder,
+    run_parts,
+    stack_operations,
+)
 from orchestration.conductor.conductor import Conductor
 from orchestration.conductor.events import Observer, RunEventKind, RunLog
+from orchestration.conductor.journal import not_undone
 from orchestration.conductor.records import (
     RunInputs,
     RunRecord,
@@ -19,12 +27,23 @@ from orchestration.conductor.records import (
 )
 from orchestration.conductor.script import KeepEverything, RunScript
 from orchestration.conductor.selection import state_for
+from orchestration.conductor.state import RunState
+from orchestration.director.digests import program_digest
 from orchestration.durable.database import database_url, open_database
 from orchestration.durable.journal_store import JournalStore
 from orchestration.durable.workflows import RunEnd, launched
 from orchestration.environments import Environment
-from orchestration.errors import Blocked, ConductorError, PhaseFailed
+from orchestration.errors import Blocked, ConductorError, PhaseFailed, RolledBack, Stuck
+from orchestration.releases.rollback import Rollback
+from orchestration.releases.store import Release, ReleaseStore
+from orchestration.releases.unwinding import RunUnwinding
 from orchestration.targets.target import Target
+
+STATUS_OF_END = {
+    RunEnd.FAILED: RunStatus.FAILED,
+    RunEnd.ROLLED_BACK: RunStatus.ROLLED_BACK,
+    RunEnd.STUCK: RunStatus.STUCK,
+}
 
 
 def run_up(
@@ -40,6 +59,8 @@ def run_up(
 
     Raises:
         ConductorError: a phase failed; the record says the same.
+        RolledBack: a phase failed, and what the run had done was undone.
+        Stuck: that could not be undone.
         Blocked: a run with other inputs has died, or a phase cannot be left out.
         KeyboardInterrupt: the user pressed Ctrl-C.
     """
@@ -48,44 +69,138 @@ def run_up(
         architecture_sha256=hashlib.sha256(options.architecture_path.read_bytes()).hexdigest(),
         options=options.words,
     )
-    held = environment.require_record()
-    state = state_for(
+    known = state_for(
         options.phases,
-        recorded_phases(environment.runs_dir, held.made_at),
+        recorded_phases(environment.runs_dir, environment.require_record().made_at),
         inputs.architecture_sha256,
     )
     died = unfinished_run(environment)
     if died is not None:
         require_same(died, inputs)
-    recorder = (
-        RunRecorder.new(environment.runs_dir, environment.name, inputs)
-        if died is None
-        else RunRecorder(environment.runs_dir, died)
-    )
-    engine = open_database(database_url(options.database_url, environment.database_file))
-    run_id = recorder.record.run_id
-    log = RunLog(run_id, [recorder, *observers])
-    conductor = Conductor(
-        run_parts(environment, file, target, options, log), log, recorder.keep_state, state
-    )
-    script = RunScript(
-        run_id,
-        conductor,
-        JournalStore(engine, environment.name),
-        KeepEverything(),
-        sorted(options.phases),
-    )
-    log.emit(
-        RunEventKind.RUN_STARTED if died is None else RunEventKind.RUN_RESUMED,
-        environment=environment.name,
-        architecture=inputs.architecture,
-    )
-    try:
-        with launched(engine) as workflows:
-            end = (workflows.start if died is None else workflows.resume)(run_id, script)
-    finally:
-        engine.dispose()
-    return _finish(end, script, log, recorder)
+    up = _Up(environment, target, options, inputs, observers, died=died)
+    return up.run(file, known)
+
+
+class _Up:
+    """One run, from its record to its end."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        target: Target,
+        options: RunOptions,
+        inputs: RunInputs,
+        observers: Sequence[Observer],
+        *,
+        died: RunRecord | None,
+    ) -> None:
+        self._environment = environment
+        self._target = target
+        self._options = options
+        self._is_resumed = died is not None
+        self._recorder = (
+            RunRecorder.new(environment.runs_dir, environment.name, inputs)
+            if died is None
+            else RunRecorder(environment.runs_dir, died)
+        )
+        self._run_id = self._recorder.record.run_id
+        self._log = RunLog(self._run_id, [self._recorder, *observers])
+        self._operations = stack_operations(environment, target, options.engine)
+        self._releases = ReleaseStore(environment)
+        # What a failure goes back to; the run itself becomes the live release only at its end.
+        self._live = self._releases.current()
+
+    def run(self, file: HydratedFile, known: RunState) -> RunRecord:
+        """Run it, or what is left of it."""
+        options = self._options
+        engine = open_database(database_url(options.database_url, self._environment.database_file))
+        try:
+            journal = JournalStore(engine, self._environment.name)
+            script = self._script(file, known, journal)
+            self._log.emit(
+                RunEventKind.RUN_RESUMED if self._is_resumed else RunEventKind.RUN_STARTED,
+                environment=self._environment.name,
+                architecture=str(options.architecture_path),
+            )
+            with launched(engine) as workflows:
+                begin = workflows.resume if self._is_resumed else workflows.start
+                end = begin(self._run_id, script)
+            left = not_undone(journal.read(self._run_id))
+        finally:
+            engine.dispose()
+        self._log.phase = None
+        if end is RunEnd.INTERRUPTED:
+            self._recorder.finish(RunStatus.INTERRUPTED)
+            raise KeyboardInterrupt
+        if end is not RunEnd.SUCCEEDED:
+            raise self._failure(end, script.error, left)
+        self._releases.keep(self._release())
+        self._log.emit(RunEventKind.RUN_FINISHED, urls=dict(self._recorder.record.state.urls))
+        self._recorder.finish(RunStatus.SUCCEEDED)
+        return self._recorder.record
+
+    def _script(self, file: HydratedFile, known: RunState, journal: JournalStore) -> RunScript:
+        parts = run_parts(
+            self._environment,
+            file,
+            self._target,
+            self._options,
+            self._log,
+            operations=self._operations,
+        )
+        unwinding = RunUnwinding(
+            self._environment.name,
+            self._operations,
+            Rollback(
+                self._operations,
+                self._releases,
+                self._live,
+                self._log,
+                event_forwarder(self._log),
+            ),
+            self._live,
+            lambda: journal.read(self._run_id),
+        )
+        return RunScript(
+            self._run_id,
+            Conductor(parts, self._log, self._recorder.keep_state, known),
+            journal,
+            unwinding if self._options.on_failure is OnFailure.ROLLBACK else KeepEverything(),
+            sorted(self._options.phases),
+        )
+
+    def _release(self) -> Release:
+        record = self._recorder.record
+        return Release(
+            release_id=record.run_id,
+            made_at=datetime.now(UTC),
+            architecture_sha256=record.inputs.architecture_sha256,
+            program_sha256=program_digest(self._environment.settings.project_dir),
+            images=dict(record.state.images.images) if record.state.images else {},
+            stacks=self._operations.resource_counts(f"{self._environment.name}."),
+        )
+
+    def _failure(self, end: RunEnd, error: Exception | None, left: Sequence[str]) -> Exception:
+        """Close the record of a run that failed, and say how it ended."""
+        # A process that only took up a failed run's end does not know the error itself.
+        error = error or PhaseFailed(f"run {self._run_id} had failed before its process died")
+        shown = error if isinstance(error, ConductorError) else ConductorError(str(error))
+        if end is RunEnd.ROLLED_BACK:
+            back = f"to release {self._live.release_id}" if self._live else "to nothing"
+            shown = RolledBack(
+                f"{shown.message}; rolled back {back}", details=shown.details, hint=shown.hint
+            )
+        elif end is RunEnd.STUCK:
+            shown = Stuck(
+                f"{shown.message}; not all could be undone: {', '.join(left)}",
+                details=shown.details,
+                hint="mend what stands in the way; then `conductor rollback --env"
+                f" {self._environment.name}` goes on undoing, or `conductor up` goes on",
+            )
+        self._log.emit(RunEventKind.RUN_FAILED, code=shown.code, message=shown.message)
+        self._recorder.finish(STATUS_OF_END[end], shown)
+        shown.__cause__ = error if shown is not error else None
+        return error if end is RunEnd.FAILED else shown
 
 
 def unfinished_run(environment: Environment) -> RunRecord | None:
@@ -109,20 +224,3 @@ def require_same(died: RunRecord, inputs: RunInputs) -> None:
             hint=f"finish it with `conductor resume {died.run_id}`, or undo it with"
             f" `conductor rollback --env {died.environment}`; then run `up` again",
         )
-
-
-def _finish(end: RunEnd, script: RunScript, log: RunLog, recorder: RunRecorder) -> RunRecord:
-    log.phase = None
-    if end is RunEnd.INTERRUPTED:
-        recorder.finish(RunStatus.INTERRUPTED)
-        raise KeyboardInterrupt
-    if end is RunEnd.SUCCEEDED:
-        log.emit(RunEventKind.RUN_FINISHED, urls=dict(recorder.record.state.urls))
-        recorder.finish(RunStatus.SUCCEEDED)
-        return recorder.record
-    # A process that only took up a failed run's end does not know the error itself.
-    error = script.error or PhaseFailed(f"run {recorder.record.run_id} failed before it died")
-    shown = error if isinstance(error, ConductorError) else ConductorError(str(error))
-    log.emit(RunEventKind.RUN_FAILED, code=shown.code, message=shown.message)
-    recorder.finish(RunStatus.FAILED, shown)
-    raise error

@@ -15,7 +15,7 @@ from orchestration.conductor.journal import StepEvent
 from orchestration.conductor.phases import Phase
 from orchestration.conductor.selection import BY_WORD
 from orchestration.conductor.state import RunState
-from orchestration.errors import ConductorError, Interrupted
+from orchestration.errors import CloudUnreachable, ConductorError, Interrupted
 
 
 class Journal(Protocol):
@@ -103,7 +103,10 @@ class RunScript:
             self._conductor.restore(RunState.model_validate(result["state"]))
 
     def backward(self) -> list[str]:
-        """Name what is to be undone after a failure."""
+        """Name what is to be undone after a failure; nothing while the cloud does not answer."""
+        self._conductor.leave_phases()
+        if isinstance(self.error, CloudUnreachable):
+            return []
         return self._unwinding.steps()
 
     def undo(self, step: str) -> bool:

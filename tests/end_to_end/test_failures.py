@@ -33,7 +33,7 @@ def test_a_service_that_does_not_start_is_told_with_its_log(rehearsal: Rehearsal
             'if __name__ == "__main__":',
         )
     )
-    failed = rehearsal.up("--propagation", "none")
+    failed = rehearsal.up("--propagation", "none", "--on-failure", "keep")
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "no database" in failed.stderr
     assert "tracer-subscriber" in last_error(failed.stderr)

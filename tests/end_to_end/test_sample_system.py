@@ -126,7 +126,7 @@ def test_two_broken_builds_are_both_named_and_the_third_is_kept(rehearsal: Rehea
         kept[source] = source.read_text()
         source.write_text("def broken(:\n")
         (rehearsal.services / name / "preflight_test.py").unlink()
-    done = rehearsal.up("--propagation", "none")
+    done = rehearsal.up("--propagation", "none", "--on-failure", "keep")
     assert done.returncode == 1, done.stdout
     assert "error[build-failed]: 2 of 2 images were not built" in done.stderr
     assert "tracer-publisher, tracer-subscriber" in done.stderr
@@ -154,7 +154,8 @@ def test_a_silent_director_is_waited_for_and_named(rehearsal: Rehearsal) -> None
         "        self.send_response(200); self.end_headers()\n"
         "http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Ok).serve_forever()\n"
     )
-    done = rehearsal.up("--propagation", "none", "--director-timeout", "2")
+    keep = ("--on-failure", "keep")
+    done = rehearsal.up("--propagation", "none", "--director-timeout", "2", *keep)
     assert done.returncode == 1, done.stdout
     assert "error[director-silent]" in done.stderr
     assert "tracer-flow within 2 s" in done.stderr

@@ -15,8 +15,8 @@ from orchestration.conductor.journal import (
     StepEvent,
     StepStatus,
     next_status,
+    not_undone,
     statuses,
-    steps_to_undo,
 )
 
 
@@ -32,7 +32,7 @@ def test_a_step_is_done_and_undone() -> None:
         ("a", StepEvent.STARTED), ("a", StepEvent.SUCCEEDED), ("b", StepEvent.STARTED)
     )
     assert statuses(journal) == {"a": StepStatus.SUCCEEDED, "b": StepStatus.STARTED}
-    assert steps_to_undo(journal) == ("b", "a")
+    assert not_undone(journal) == ()
 
 
 def test_what_is_undone_is_not_undone_again() -> None:
@@ -45,7 +45,7 @@ def test_what_is_undone_is_not_undone_again() -> None:
         ("a", StepEvent.UNDO_STARTED),
         ("a", StepEvent.UNDO_FAILED),
     )
-    assert steps_to_undo(journal) == ("a",)
+    assert not_undone(journal) == ("a",)
 
 
 @given(

@@ -74,7 +74,7 @@ def test_services_run_in_containers_and_the_choice_stays(docker: Any, rehearsal:
 
     dockerfile = rehearsal.services / "tracer-publisher" / "Dockerfile"
     dockerfile.write_text("FROM 127.0.0.1:9/nothing/here:1\n")
-    failed = rehearsal.up("--propagation", "none")
+    failed = rehearsal.up("--propagation", "none", "--on-failure", "keep")
     assert failed.returncode == 1
     assert "1 of 2 images were not built: tracer-publisher (1 built)" in failed.stderr
     assert "127.0.0.1:9/nothing/here:1 is not here and cannot be pulled" in failed.stderr

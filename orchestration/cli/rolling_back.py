@@ -1,0 +1,64 @@
+"""`conductor rollback`: an environment brought back to one of its releases."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from orchestration.automation.engines import EngineName
+from orchestration.cli.console import output
+from orchestration.cli.progress import JsonProgress, PlainProgress
+from orchestration.conductor.assembly import stack_operations
+from orchestration.conductor.rolling_back import RollbackPlan, plan_return, run_rollback
+from orchestration.environments import Environment
+from orchestration.errors import UsageError
+from orchestration.settings import Settings
+from orchestration.targets.local import LocalTarget
+from orchestration.wording import counted
+
+
+def roll_back(
+    env: str, *, to: str | None, yes: bool, database_url: str | None, as_json: bool
+) -> None:
+    """Bring an environment back to a release.
+
+    Raises:
+        UsageError: there is no such environment or release, or nobody there to ask.
+        Stuck: something could not be undone.
+    """
+    environment = Environment(env, Settings.from_environment())
+    record = environment.require_record()
+    console = output()
+    target = LocalTarget(environment, project_id=record.project_id, region="")
+    progress = JsonProgress() if as_json else PlainProgress(console)
+    with environment.locked(f"conductor rollback --env {env}"):
+        target.prepare()
+        operations = stack_operations(environment, target, EngineName.AUTO)
+        plan = plan_return(environment, operations, to)
+        if plan.steps and not yes:
+            _ask(env, plan)
+        run_rollback(environment, operations, plan, [progress], database=database_url)
+    if not as_json:
+        console.print(f"environment {env} is back {_where(plan)}")
+
+
+def _where(plan: RollbackPlan) -> str:
+    if plan.release is None:
+        return "to nothing: it never had a release"
+    return f"at release {plan.release.release_id}"
+
+
+def _ask(env: str, plan: RollbackPlan) -> None:
+    """Have the user confirm, on a terminal; elsewhere `--yes` must say so."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"rolling {env} back {_where(plan)} changes {counted(len(plan.steps), 'stack')},"
+            " and nobody is here to ask",
+            hint="add --yes",
+        )
+    typer.echo(f"This brings environment {env} back {_where(plan)}:")
+    for step in plan.steps:
+        typer.echo(f"  {step}")
+    if not typer.confirm("Roll back?"):
+        raise UsageError("nothing was changed", hint="add --yes to roll back without a question")

@@ -1,0 +1,180 @@
+"""`rollback` as a durable run: an environment brought back to one of its releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestration.automation.results import Json
+from orchestration.automation.stacks import StackOperations
+from orchestration.conductor.assembly import event_forwarder
+from orchestration.conductor.events import Observer, RunEventKind, RunLog
+from orchestration.conductor.journal import StepEvent, not_undone
+from orchestration.conductor.records import (
+    RunInputs,
+    RunRecord,
+    RunRecorder,
+    RunStatus,
+    last_run,
+)
+from orchestration.conductor.script import Journal
+from orchestration.durable.database import database_url, open_database
+from orchestration.durable.journal_store import JournalStore
+from orchestration.durable.workflows import RunEnd, launched
+from orchestration.environments import Environment
+from orchestration.errors import ConductorError, Interrupted, Stuck, UsageError
+from orchestration.releases.rollback import Rollback, UndoStep, layer_order, plan_rollback
+from orchestration.releases.store import Release, ReleaseStore
+
+# The option under which a rollback's record names the release it goes to; empty: to nothing.
+RELEASE_OPTION = "rollback_to"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """Where a rollback goes, and the steps that lead there."""
+
+    release: Release | None
+    steps: tuple[UndoStep, ...]
+
+
+def plan_return(
+    environment: Environment, operations: StackOperations, to: str | None
+) -> RollbackPlan:
+    """Decide where to go back to: the release asked for, else the one before what stands now.
+
+    What stands after a run that failed, died or was stopped is no release: then it is the live one.
+
+    Raises:
+        UsageError: there is no such release, or none before the live one.
+    """
+    releases = ReleaseStore(environment)
+    live = releases.current()
+    run = last_run(environment.runs_dir)
+    if to is not None:
+        release: Release | None = releases.find(to)
+    elif (
+        run is not None and run.status is RunStatus.RUNNING and RELEASE_OPTION in run.inputs.options
+    ):
+        # A rollback that was killed goes where it was going.
+        wanted = run.inputs.options[RELEASE_OPTION]
+        release = releases.find(wanted) if wanted else None
+    elif run is not None and run.status in {RunStatus.SUCCEEDED, RunStatus.ROLLED_BACK}:
+        release = releases.before(live) if live is not None else None
+        if release is None:
+            raise UsageError(
+                f"environment {environment.name!r} has no earlier release",
+                hint=f"`conductor destroy --env {environment.name}` takes it down",
+            )
+    else:
+        release = live
+    held = operations.resource_counts(f"{environment.name}.")
+    return RollbackPlan(release, plan_rollback(tuple(held), held, release, layer_order))
+
+
+def _is_unfinished_rollback(run: RunRecord) -> bool:
+    ended = {RunStatus.SUCCEEDED, RunStatus.ROLLED_BACK}
+    return RELEASE_OPTION in run.inputs.options and run.status not in ended
+
+
+def run_rollback(
+    environment: Environment,
+    operations: StackOperations,
+    plan: RollbackPlan,
+    observers: Sequence[Observer],
+    *,
+    database: str | None,
+) -> RunRecord:
+    """Bring the environment back; the caller holds it.
+
+    Raises:
+        Stuck: a step could not be done; the others were.
+        KeyboardInterrupt: the user pressed Ctrl-C.
+    """
+    release_id = plan.release.release_id if plan.release else ""
+    died = last_run(environment.runs_dir)
+    if died is not None and died.status is RunStatus.RUNNING:
+        # Whatever it was doing ends here: it will not be taken up again.
+        RunRecorder(environment.runs_dir, died).finish(RunStatus.FAILED)
+    recorder = RunRecorder.new(
+        environment.runs_dir,
+        environment.name,
+        RunInputs(architecture="", architecture_sha256="", options={RELEASE_OPTION: release_id}),
+    )
+    run_id = recorder.record.run_id
+    log = RunLog(run_id, [recorder, *observers])
+    releases = ReleaseStore(environment)
+    engine = open_database(database_url(database, environment.database_file))
+    try:
+        journal = JournalStore(engine, environment.name)
+        rollback = Rollback(operations, releases, plan.release, log, event_forwarder(log))
+        script = _RollbackScript(run_id, plan.steps, rollback, journal, log)
+        log.emit(RunEventKind.RUN_STARTED, environment=environment.name, release=release_id)
+        with launched(engine) as workflows:
+            end = workflows.start(run_id, script)
+        left = not_undone(journal.read(run_id))
+    finally:
+        engine.dispose()
+    if end is RunEnd.INTERRUPTED:
+        recorder.finish(RunStatus.INTERRUPTED)
+        raise KeyboardInterrupt
+    if left:
+        stuck = Stuck(
+            f"not all could be undone: {', '.join(left)}",
+            details="\n".join(script.failures.values()),
+            hint="mend what the lines above say, then run the same command again",
+        )
+        log.emit(RunEventKind.RUN_FAILED, code=stuck.code, message=stuck.message)
+        recorder.finish(RunStatus.STUCK, stuck)
+        raise stuck
+    if plan.release is not None:
+        releases.make_current(release_id)
+    log.emit(RunEventKind.RUN_FINISHED, urls={})
+    recorder.finish(RunStatus.ROLLED_BACK)
+    return recorder.record
+
+
+class _RollbackScript:
+    """The steps of a rollback; one that fails does not keep the others from being done."""
+
+    def __init__(
+        self,
+        run_id: str,
+        steps: Sequence[UndoStep],
+        rollback: Rollback,
+        journal: Journal,
+        log: RunLog,
+    ) -> None:
+        self.failures: dict[str, str] = {}
+        self._run_id = run_id
+        self._steps = [str(step) for step in steps]
+        self._rollback = rollback
+        self._journal = journal
+        self._log = log
+
+    def forward(self) -> Sequence[str]:
+        return self._steps
+
+    def do(self, step: str) -> dict[str, Json]:
+        self._journal.add(self._run_id, step, StepEvent.UNDO_STARTED)
+        try:
+            self._rollback.undo(UndoStep.parse(step))
+        except Interrupted as error:
+            self._journal.add(self._run_id, step, StepEvent.UNDO_FAILED, error.code)
+            return {"end": "interrupted"}
+        except ConductorError as error:
+            self.failures[step] = f"{step}: {error}"
+            self._journal.add(self._run_id, step, StepEvent.UNDO_FAILED, f"{error.code}: {error}")
+            return {}
+        self._journal.add(self._run_id, step, StepEvent.UNDO_FINISHED)
+        return {}
+
+    def accept(self, step: str, result: Mapping[str, Json]) -> None:
+        """Nothing is handed on from step to step."""
+
+    def backward(self) -> list[str]:
+        return []
+
+    def undo(self, step: str) -> bool:
+        del step
+        return True

@@ -1,0 +1,139 @@
+"""Taking a run back: what it created is destroyed, what it changed is made as it was before.
+
+Stacks that the release did not have go first, the last one that was made first. Then the others
+come back in the order in which they depend on each other: a service cannot return before the
+account that it runs as. Data is kept, in the cloud and in the state, and is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestration.automation.results import OnStackEvent
+from orchestration.automation.stacks import StackOperations
+from orchestration.conductor.events import RunEventKind, RunLog
+from orchestration.releases.data import bears_data, without_data
+from orchestration.releases.store import Release, ReleaseStore
+from orchestration.wording import counted
+
+DESTROY = "destroy"
+RESTORE = "restore"
+# Layers in the order in which they depend on each other.
+LAYERS = ("foundation", "images", "director", "dataflow", "services")
+
+
+@dataclass(frozen=True, slots=True)
+class UndoStep:
+    """One thing to undo: a verb and a stack, as in `destroy dev.services.orders`."""
+
+    verb: str
+    stack: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.stack}"
+
+    @classmethod
+    def parse(cls, text: str) -> UndoStep:
+        """Read a step as it is written in the journal."""
+        verb, _, stack = text.partition(" ")
+        return cls(verb, stack)
+
+
+def plan_rollback(
+    touched: Sequence[str],
+    held: Mapping[str, int],
+    release: Release | None,
+    order: Callable[[str], tuple[int, str]],
+) -> tuple[UndoStep, ...]:
+    """Say what takes stacks back to a release, or to nothing where there is none.
+
+    Args:
+        touched: the stacks that the run may have changed.
+        held: how many resources each existing stack holds now.
+        release: what to go back to.
+        order: a stack's place in the order of dependence.
+    """
+    if release is None:
+        # The old release or nothing: what earlier failed runs have left goes too.
+        gone = [stack for stack, count in held.items() if count]
+        return tuple(UndoStep(DESTROY, s) for s in sorted(gone, key=order, reverse=True))
+    created = [s for s in touched if held.get(s) and not release.stacks.get(s)]
+    changed = [s for s in touched if release.stacks.get(s)]
+    return (
+        *(UndoStep(DESTROY, stack) for stack in sorted(created, key=order, reverse=True)),
+        *(UndoStep(RESTORE, stack) for stack in sorted(changed, key=order)),
+    )
+
+
+def layer_order(stack: str) -> tuple[int, str]:
+    """Place a stack by its layer; within a layer by name."""
+    return LAYERS.index(stack.split(".")[1]), stack
+
+
+class Rollback:
+    """Undoes stacks; every step may be done again after a crash."""
+
+    def __init__(
+        self,
+        operations: StackOperations,
+        releases: ReleaseStore,
+        release: Release | None,
+        log: RunLog,
+        on_event: OnStackEvent,
+    ) -> None:
+        self._operations = operations
+        self._releases = releases
+        self._release = release
+        self._log = log
+        self._on_event = on_event
+
+    def undo(self, step: UndoStep) -> None:
+        """Destroy or restore one stack.
+
+        Raises:
+            StackFailed: it could not be.
+        """
+        self._log.emit(RunEventKind.UNDO_STARTED, stack=step.stack, action=step.verb)
+        kept = self._destroy(step.stack) if step.verb == DESTROY else self._restore(step.stack)
+        self._log.emit(
+            RunEventKind.UNDO_FINISHED, stack=step.stack, action=step.verb, kept=list(kept)
+        )
+
+    def _destroy(self, stack: str) -> tuple[str, ...]:
+        """Delete what holds no data; a stack that is empty then is removed."""
+        self._operations.refresh(stack, on_event=self._on_event)
+        resources = self._operations.resources(stack)
+        data = tuple(resource.name for resource in resources if bears_data(resource))
+        if not data:
+            self._operations.destroy(stack, on_event=self._on_event)
+            self._operations.remove(stack)
+            return ()
+        going = without_data(resources)
+        if going:
+            self._operations.destroy(stack, only=going, on_event=self._on_event)
+        self._log.emit(
+            RunEventKind.WARNED,
+            message=f"{stack} keeps {counted(len(data), 'resource')} with data: {', '.join(data)}",
+        )
+        return data
+
+    def _restore(self, stack: str) -> tuple[str, ...]:
+        """Make the stack as the release had it, except that no data is deleted."""
+        if self._release is not None:
+            self._releases.restore(self._release)
+        bearing = {r.urn: r.name for r in self._operations.resources(stack) if bears_data(r)}
+        doomed = [
+            step.urn
+            for step in self._operations.preview(stack, refresh=True).steps
+            if "delete" in step.operation or "replace" in step.operation
+        ]
+        spared = {urn: bearing[urn] for urn in doomed if urn in bearing}
+        self._operations.up(stack, refresh=True, spared=tuple(spared), on_event=self._on_event)
+        if spared:
+            names = ", ".join(spared.values())
+            self._log.emit(
+                RunEventKind.WARNED,
+                message=f"{stack} keeps {counted(len(spared), 'resource')} with data: {names}",
+            )
+        return tuple(spared.values())
