@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +22,8 @@ PATH = Path("services.yaml")
 SAMPLE = (Path(__file__).parents[2] / "testdata" / "architectures" / "tracer.yaml").read_text()
 
 PROPERTY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What looks at one file from many sides needs fewer files.
+THOROUGH = settings(PROPERTY, max_examples=30)
 
 UNEXPLAINED = {"filled in", "injected"}
 
@@ -111,12 +114,58 @@ def resources(draw: st.DrawFn, flow: int, services: list[str]) -> dict[str, obje
     }
 
 
+def environments(draw: st.DrawFn, flows: dict[str, Any]) -> dict[str, object]:
+    """Draw what environments have otherwise, of services and resources that there are."""
+    deployed = [
+        name
+        for flow in flows.values()
+        for name, item in flow["services"].items()
+        if "deployment" in item
+    ]
+    topics = [topic["name"] for flow in flows.values() for topic in flow["resources"]["topics"]]
+    changes = {
+        "cpu": st.sampled_from(["2", "500m"]),
+        "max_instances": st.integers(1, 9),
+        "environment_vars": st.dictionaries(st.sampled_from(["A", "C"]), TEXTS, max_size=2),
+        "secret_environment_vars": st.just(
+            [{"name": "SECRET_0", "value_from": "other-secret", "version": "2"}]
+        ),
+    }
+    services = st.dictionaries(
+        st.sampled_from(["director", *deployed]), st.fixed_dictionaries({}, optional=changes)
+    )
+    kept = st.fixed_dictionaries({"message_retention_duration": st.sampled_from(["10m", "7d"])})
+    resources = st.dictionaries(st.sampled_from(topics), kept) if topics else st.just({})
+    root = {
+        "region": st.just("us-central1"),
+        "teardown_protection": st.booleans(),
+        "labels": st.dictionaries(st.sampled_from(["team", "stage"]), TEXTS),
+    }
+    return {
+        name: {
+            **draw(st.fixed_dictionaries({}, optional=root)),
+            "services": draw(services),
+            "resources": {"topics": draw(resources)},
+        }
+        for name in draw(st.sampled_from([[], ["prod"], ["prod", "dev"]]))
+    }
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, object]:
     """Draw a right file, as plain values."""
     flows = draw(st.integers(1, 3))
     by_flow = [[f"svc-{f}-{n}" for n in range(draw(st.integers(0, 3)))] for f in range(flows)]
     everyone = ["director", *(name for flow in by_flow for name in flow)]
+    dataflows = {
+        f"flow-{f}": {
+            "services": {
+                name: service(draw, name, everyone[: everyone.index(name)]) for name in own
+            },
+            "resources": resources(draw, f, everyone),
+        }
+        for f, own in enumerate(by_flow)
+    }
     return {
         "name": "generated",
         "project_id": "some-project",
@@ -129,15 +178,8 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
             "command_topic": {"name": "commands"},
             "completion_topic": {"name": "completions"},
         },
-        "dataflows": {
-            f"flow-{f}": {
-                "services": {
-                    name: service(draw, name, everyone[: everyone.index(name)]) for name in own
-                },
-                "resources": resources(draw, f, everyone),
-            }
-            for f, own in enumerate(by_flow)
-        },
+        "dataflows": dataflows,
+        "deployment_environments": environments(draw, dataflows),
     }
 
 
@@ -147,6 +189,7 @@ def read(document: dict[str, object]) -> Architecture:
 
 
 ARCHITECTURES = documents().map(read)
+ENVIRONMENTS = st.sampled_from(["local", "prod", "dev"])
 
 
 @PROPERTY
@@ -157,32 +200,34 @@ def test_rendering_and_loading_is_the_identity(arch: Architecture) -> None:
 
 
 @PROPERTY
-@given(ARCHITECTURES)
-def test_hydration_is_idempotent_pure_and_right(arch: Architecture) -> None:
+@given(ARCHITECTURES, ENVIRONMENTS)
+def test_hydration_is_idempotent_pure_and_right(arch: Architecture, env: str) -> None:
     """It changes neither its argument nor its own result, and breaks no rule."""
     before = arch.model_dump_json()
-    once = hydrate(arch, base_dir=Path("/base"))
+    once = hydrate(arch, base_dir=Path("/base"), environment=env)
     assert arch.model_dump_json() == before
-    assert hydrate(once, base_dir=Path("/other"), project_id="another-project") == once
-    assert list(check(once)) == list(check(arch))
+    again = hydrate(once, base_dir=Path("/other"), project_id="another-project", environment=env)
+    assert again == once
+    assert {problem.rule for problem in check(once)} == {problem.rule for problem in check(arch)}
     assert loads(to_yaml(once), PATH).architecture == once
     assert once.director_dataflow is not None
 
 
-@PROPERTY
-@given(documents())
-def test_every_value_has_an_explanation(document: dict[str, object]) -> None:
+@THOROUGH
+@given(documents(), ENVIRONMENTS)
+def test_every_value_has_an_explanation(document: dict[str, object], env: str) -> None:
     """No value is without its source; what is said to be in the file is there."""
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     arch = loads(text, PATH).architecture
     lines = text.splitlines()
-    for item in explain(text, arch, hydrate(arch, base_dir=Path("/base")), "local"):
+    hydrated = hydrate(arch, base_dir=Path("/base"), environment=env)
+    for item in explain(text, arch, hydrated, env):
         assert item.reason not in UNEXPLAINED
-        if item.source is Source.FILE and str(item.value).isalnum():
-            assert str(item.value) in lines[item.line - 1]
+        if item.source in {Source.FILE, Source.OVERRIDE} and str(item.value).isalnum():
+            assert str(item.value).lower() in lines[item.line - 1].lower()
 
 
-@PROPERTY
+@THOROUGH
 @given(ARCHITECTURES, st.sampled_from(["a", "0f8", "run-1"]))
 def test_a_suffix_is_added_once_and_changes_names_only(arch: Architecture, suffix: str) -> None:
     """Whenever it is added, it comes to the same; programs find the same variables."""
