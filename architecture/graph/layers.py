@@ -9,12 +9,14 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from architecture.graph.system import Edge, EdgeKind, SystemGraph
+from architecture.graph.system import Edge, EdgeKind, NodeKind, SystemGraph
 
 _SWEEPS = 6
+_CALLERS = frozenset({NodeKind.DIRECTOR, NodeKind.SERVICE, NodeKind.SCHEDULE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ def columns_of(graph: SystemGraph) -> Columns:
     """Return the columns of a graph; every group is a band, above or below the others."""
     band_of = {node.id: band for band, group in enumerate(graph.groups) for node in group.nodes}
     edges = [edge for edge in graph.edges if edge.source != edge.target]
-    sequence = _sequence(list(band_of), _one_way(edges))
+    callers = {node.id for node in graph.nodes if node.kind in _CALLERS}
+    sequence = _sequence(list(band_of), callers, _one_way(edges))
     rank = {node_id: place for place, node_id in enumerate(sequence)}
     column_of = _assign(rank, edges)
     columns = Columns([[] for _ in range(max(column_of.values(), default=-1) + 1)], [])
@@ -71,7 +74,9 @@ def _one_way(edges: Sequence[Edge]) -> list[Edge]:
     return [edge for edge in edges if (edge.target, edge.source) not in writes]
 
 
-def _sequence(node_ids: Sequence[str], edges: Iterable[Edge]) -> list[str]:
+def _sequence(
+    node_ids: Sequence[str], callers: AbstractSet[str], edges: Iterable[Edge]
+) -> list[str]:
     """Return the nodes so that as many edges as possible lead forwards, those with data first."""
     after: dict[str, list[Edge]] = defaultdict(list)
     data, calls = dict.fromkeys(node_ids, 0), dict.fromkeys(node_ids, 0)
@@ -87,8 +92,8 @@ def _sequence(node_ids: Sequence[str], edges: Iterable[Edge]) -> list[str]:
         if ready:
             chosen = node_ids[heapq.heappop(ready)]
         else:
-            # A cycle: what only waits to be called goes first, else what waits for least.
-            chosen = min(waiting, key=lambda node_id: (data[node_id], calls[node_id]))
+            # A cycle is entered at the service that waits for least.
+            chosen = min(waiting, key=lambda n: (n not in callers, data[n], calls[n]))
         if chosen not in waiting:
             continue
         del waiting[chosen]
