@@ -18,7 +18,7 @@ from typing import Final
 from architecture.grants.directory import RESOURCE_KINDS, Directory
 from architecture.grants.plan import Grant, GrantResource, ResourceKind
 from architecture.links import Direction, Link, all_links
-from architecture.model import AccessPolicy, Layer, Resource, Service, Subscription
+from architecture.model import AccessPolicy, BigQueryTable, Layer, Resource, Service, Subscription
 
 LINK_ROLES: Final = {
     ("topics", Direction.PRODUCES): ("roles/pubsub.publisher", "roles/pubsub.viewer"),
@@ -120,5 +120,6 @@ def _policy_member(directory: Directory, policy: AccessPolicy) -> str:
 
 
 def _described(kind: str, resource: Resource) -> str:
-    """Return a resource as a sentence names it: `topic tracer-topic`."""
-    return f"{kind.removesuffix('s').replace('_', ' ')} {resource.name}"
+    """Return a resource as a sentence names it: `topic orders`, `bigquery table sales.invoices`."""
+    within = f"{resource.dataset}." if isinstance(resource, BigQueryTable) else ""
+    return f"{kind.removesuffix('s').replace('_', ' ')} {within}{resource.name}"

@@ -113,6 +113,13 @@ def test_links_dependencies_secrets_schedules_and_policies_are_granted(
     }
 
 
+def test_reason_names_what_in_the_file_asks(shop: Architecture) -> None:
+    """In words, with a table's dataset: several can have a table of one name."""
+    reasons = {g.resource.name: g.reason for g in plan_grants(shop).application}
+    assert reasons["sales.invoices"] == "service refund consumes bigquery table sales.invoices"
+    assert reasons["shop-receipts"] == "service refund consumes gcs bucket shop-receipts"
+
+
 def test_grant_is_made_in_the_stack_of_its_resource(shop: Architecture) -> None:
     """A subscriber's view of another dataflow's topic belongs to the topic's stack."""
     plan = plan_grants(shop)
