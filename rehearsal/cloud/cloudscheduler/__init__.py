@@ -1,1 +1,1 @@
-"""Cloud Scheduler: the administration of jobs. Nothing runs them yet."""
+"""Cloud Scheduler: jobs, which really fire."""

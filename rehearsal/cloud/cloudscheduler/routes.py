@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import uuid
-import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
-from rehearsal.cloud.errors import already_exists, invalid_argument, not_found
-from rehearsal.cloud.field_masks import masked
-from rehearsal.cloud.times import rfc3339
+from rehearsal.cloud.calls import Background, Call, Handler, JsonObject, Requirement
+from rehearsal.cloud.cloudscheduler.jobs import Jobs
+from rehearsal.cloud.cloudscheduler.timetable import Timetable
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
 
 _METHODS: Final = "cloudscheduler.projects.locations.jobs"
 _TYPE: Final = "cloudscheduler.jobs"
-_KIND: Final = "cloudscheduler.jobs"
-_CRON_FIELD: Final = r"[\d*/,\-A-Za-z]+"
-_SCHEDULE: Final = re.compile(rf"({_CRON_FIELD} ){{4}}{_CRON_FIELD}|(every|\d+(st|nd|rd|th)?) .+")
-_TARGETS: Final = ("httpTarget", "pubsubTarget", "appEngineHttpTarget")
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_METHODS}.create": Requirement(f"{_TYPE}.create", "{parent}"),
     f"{_METHODS}.list": Requirement(f"{_TYPE}.list", "{parent}"),
@@ -30,99 +22,53 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_METHODS}.delete": Requirement(f"{_TYPE}.delete", "{name}"),
     f"{_METHODS}.pause": Requirement(f"{_TYPE}.pause", "{name}"),
     f"{_METHODS}.resume": Requirement(f"{_TYPE}.enable", "{name}"),
+    f"{_METHODS}.run": Requirement(f"{_TYPE}.run", "{name}"),
 }
-
-
-class _Jobs:
-    def __init__(self, cloud: LocalCloud) -> None:
-        self._cloud = cloud
-        self._store = cloud.store
-
-    def handlers(self) -> dict[str, Handler]:
-        return {
-            f"{_METHODS}.create": self._create,
-            f"{_METHODS}.list": self._list,
-            f"{_METHODS}.get": self._get,
-            f"{_METHODS}.patch": self._patch,
-            f"{_METHODS}.delete": self._delete,
-            f"{_METHODS}.pause": self._pause,
-            f"{_METHODS}.resume": self._resume,
-        }
-
-    async def _create(self, call: Call) -> JsonObject:
-        parent = f"{call.params['parent']}/jobs/"
-        name = self._cloud.canonical(call.body.get("name") or f"{parent}{uuid.uuid4()}")
-        if not name.startswith(parent) or "/" in name.removeprefix(parent):
-            raise invalid_argument(f"Job name must be formatted: {parent}<JOB_ID>.")
-        if self._store.get(_KIND, name) is not None:
-            raise already_exists(f"Job [{name}] already exists.")
-        return self._saved({**call.body, "name": name, "state": "ENABLED"}, call.principal)
-
-    async def _list(self, call: Call) -> JsonObject:
-        jobs = [job for _, job in self._store.items(_KIND, f"{call.params['parent']}/jobs/")]
-        return {"jobs": jobs} if jobs else {}
-
-    async def _get(self, call: Call) -> JsonObject:
-        return self._job(call.params["name"])
-
-    async def _patch(self, call: Call) -> JsonObject:
-        current = self._job(call.params["name"])
-        # Without a mask the body is the whole job, as the provider sends it.
-        changed = masked(current, call.body, call.update_mask) if call.update_mask else call.body
-        kept = {"name": current["name"], "state": current["state"]}
-        return self._saved({**changed, **kept}, call.principal)
-
-    async def _delete(self, call: Call) -> JsonObject:
-        self._job(call.params["name"])
-        self._store.delete(_KIND, call.params["name"])
-        return {}
-
-    async def _pause(self, call: Call) -> JsonObject:
-        return self._with_state(call.params["name"], "PAUSED")
-
-    async def _resume(self, call: Call) -> JsonObject:
-        return self._with_state(call.params["name"], "ENABLED")
-
-    def _job(self, name: str) -> JsonObject:
-        job = self._store.get(_KIND, name)
-        if job is None:
-            raise not_found("Job not found.")
-        return job
-
-    def _with_state(self, name: str, state: str) -> JsonObject:
-        job = self._job(name) | {"state": state}
-        self._store.put(_KIND, name, job)
-        return job
-
-    def _saved(self, job: JsonObject, principal: str) -> JsonObject:
-        if not _SCHEDULE.fullmatch(job.get("schedule") or ""):
-            raise invalid_argument("Schedule or time zone is invalid.")
-        if sum(target in job for target in _TARGETS) != 1:
-            raise invalid_argument("The job must have exactly one target.")
-        if not _is_zone(job.setdefault("timeZone", "Etc/UTC")):
-            raise invalid_argument("Schedule or time zone is invalid.")
-        http = job.get("httpTarget") or {}
-        token = http.get("oidcToken") or http.get("oauthToken") or {}
-        if "serviceAccountEmail" in token:
-            account = f"{self._cloud.project}/serviceAccounts/{token['serviceAccountEmail']}"
-            self._cloud.iam.require(principal, "iam.serviceAccounts.actAs", account)
-        if http:
-            job.setdefault("attemptDeadline", "180s")
-        job["userUpdateTime"] = rfc3339(self._cloud.clock())
-        self._store.put(_KIND, job["name"], job)
-        return job
-
-
-def _is_zone(name: str) -> bool:
-    if name in ("UTC", "Etc/UTC"):
-        return True  # Also where the machine has no time zone database.
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return False
-    return True
 
 
 def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     """The methods that are modelled."""
-    return _Jobs(cloud).handlers()
+    jobs, timetable = cloud.part(Jobs), cloud.part(Timetable)
+
+    async def create(call: Call) -> JsonObject:
+        return timetable.plan(jobs.create(call))
+
+    async def in_location(call: Call) -> JsonObject:
+        found = jobs.all(f"{call.params['parent']}/jobs/")
+        return {"jobs": found} if found else {}
+
+    async def get(call: Call) -> JsonObject:
+        return jobs.get(call.params["name"])
+
+    async def patch(call: Call) -> JsonObject:
+        return timetable.plan(jobs.patch(call))
+
+    async def delete(call: Call) -> JsonObject:
+        jobs.delete(call.params["name"])
+        timetable.forget(call.params["name"])
+        return {}
+
+    async def pause(call: Call) -> JsonObject:
+        return timetable.plan(jobs.record(call.params["name"], state="PAUSED"))
+
+    async def resume(call: Call) -> JsonObject:
+        return timetable.plan(jobs.record(call.params["name"], state="ENABLED"))
+
+    async def run(call: Call) -> JsonObject:
+        return timetable.run_now(call.params["name"])
+
+    return {
+        f"{_METHODS}.create": create,
+        f"{_METHODS}.list": in_location,
+        f"{_METHODS}.get": get,
+        f"{_METHODS}.patch": patch,
+        f"{_METHODS}.delete": delete,
+        f"{_METHODS}.pause": pause,
+        f"{_METHODS}.resume": resume,
+        f"{_METHODS}.run": run,
+    }
+
+
+def background(cloud: LocalCloud) -> Sequence[Background]:
+    """What fires the jobs."""
+    return [cloud.part(Timetable)]
