@@ -2,12 +2,13 @@
 
 What goes is what the stacks hold, and nothing else: resources of others and members that others
 have put into policies are in no stack. Enabled APIs stay enabled, as others may use them.
-A test run's dataflows that say `keep_resources_on_test` stay as they are.
+A test run's dataflows that say `keep_resources_on_test` stay as they are, and what is protected
+stays in its stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from architecture.findings import InvalidArchitecture
@@ -17,7 +18,7 @@ from architecture.names import stack_name
 from architecture.ordering import resource_levels, service_levels
 from architecture.suffixes import kept_dataflows
 from orchestration.automation.config import StackConfigFiles
-from orchestration.automation.results import OnStackEvent, StackResult
+from orchestration.automation.results import HeldResource, OnStackEvent, StackResult
 from orchestration.automation.stacks import StackOperations
 from orchestration.concurrency import run_all
 from orchestration.conductor.events import RunEventKind, RunLog
@@ -46,6 +47,12 @@ class Destruction:
         self._log = log
         self._on_event = on_event
         self._files = StackConfigFiles(environment.settings.stack_config_dir, environment.name)
+        self._protected: dict[str, tuple[HeldResource, ...]] = {}
+
+    @property
+    def protected(self) -> Mapping[str, tuple[HeldResource, ...]]:
+        """What was not deleted because it is protected, by the stack that still holds it."""
+        return {stack: self._protected[stack] for stack in sorted(self._protected)}
 
     def waves(self) -> Waves:
         """Give the stacks that exist, in groups that can go down side by side, in order."""
@@ -67,7 +74,9 @@ class Destruction:
         return frozenset(stack_name(env, "dataflow", name) for name in kept_dataflows(architecture))
 
     def run(self, waves: Waves) -> tuple[StackResult, ...]:
-        """Destroy and remove every stack; the first group with a failure is the last one.
+        """Destroy every stack, and remove those that hold nothing more.
+
+        The first group with a failure is the last one.
 
         Raises:
             ConductorError: a stack was not destroyed; those after it still stand.
@@ -82,9 +91,13 @@ class Destruction:
         return tuple(results)
 
     def _destroy(self, stack: str) -> StackResult:
-        result = self._operations.destroy(stack, on_event=self._on_event)
-        self._operations.remove(stack)
-        self._files.remove(stack)
+        result = self._operations.destroy(stack, spares_protected=True, on_event=self._on_event)
+        held = self._operations.resources(stack)
+        if left := tuple(item for item in held if item.is_custom and item.is_protected):
+            self._protected[stack] = left
+        else:
+            self._operations.remove(stack)
+            self._files.remove(stack)
         self._log.emit(
             RunEventKind.STACK_FINISHED,
             stack=stack,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from orchestration.automation.results import OnStackEvent
 from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
+from orchestration.errors import ConductorError
 from orchestration.releases.data import bears_data, without_data
 from orchestration.releases.store import Release, ReleaseStore
 from orchestration.wording import counted
@@ -95,7 +96,16 @@ class Rollback:
             StackFailed: it could not be.
         """
         self._log.emit(RunEventKind.UNDO_STARTED, stack=step.stack, action=step.verb)
-        kept = self._destroy(step.stack) if step.verb == DESTROY else self._restore(step.stack)
+        try:
+            kept = self._destroy(step.stack) if step.verb == DESTROY else self._restore(step.stack)
+        except ConductorError as error:
+            self._log.emit(
+                RunEventKind.UNDO_FAILED,
+                stack=step.stack,
+                action=step.verb,
+                message=error.message,
+            )
+            raise
         self._log.emit(
             RunEventKind.UNDO_FINISHED, stack=step.stack, action=step.verb, kept=list(kept)
         )

@@ -141,7 +141,9 @@ def test_every_kind_of_event_can_be_described() -> None:
         ("title", "summary", "type", "name", "stack", "role", "resource", "member"), "[/]x{y}"
     )
     fields |= {"duration_s": 1.0, "delay_s": 1.0, "operation": "create"}
-    fields |= dict.fromkeys(("instruction", "dataflow", "service", "url", "message"), "[b]")
+    fields |= dict.fromkeys(
+        ("instruction", "dataflow", "service", "url", "message", "action"), "[b]"
+    )
     for kind in RunEventKind:
         assert isinstance(describe(event(kind, **fields)), str)
 

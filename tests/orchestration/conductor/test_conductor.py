@@ -206,4 +206,4 @@ def test_errors_of_ours_have_codes_and_exit_codes() -> None:
     codes = [kind.code for kind in found]
     assert len(set(codes)) == len(codes)
     assert all(code == code.lower() and " " not in code for code in codes)
-    assert {kind.exit_code for kind in found} <= {1, 2, 3, 130}
+    assert {kind.exit_code for kind in found} <= {1, 2, 3, 4, 5, 130}
