@@ -98,7 +98,8 @@ class Lifecycle(Model):
     strategy: Literal["permanent", "ephemeral"] = "permanent"
     """Whether it stays until it is destroyed, or is made for one test."""
     keep_resources_on_test: bool = False
-    """Whether its resources survive a test run's end."""
+    """Whether its resources survive a test run: `conductor destroy` of an environment that has a
+    suffix leaves the dataflow's stack as it is. Without a suffix it means nothing."""
 
 
 class Dataflow(Model):

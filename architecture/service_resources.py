@@ -21,7 +21,7 @@ from architecture.model import (
 )
 from architecture.rendering import plain
 
-_EXPECTED: Final = {
+EXPECTED: Final = {
     "topics": "EXPECTED_TOPIC_NAME",
     "subscriptions": "EXPECTED_SUBSCRIPTION_NAME",
     "gcs_buckets": "EXPECTED_GCS_BUCKET",
@@ -58,9 +58,9 @@ class ServiceResources:
     def expectations(self, service_name: str) -> dict[str, str]:
         """Return the variables that tell a service's pre-flight test which names to find."""
         expected = {
-            _EXPECTED[kind]: ",".join(sorted({item.name for item in resources.values()}))
+            EXPECTED[kind]: ",".join(sorted({item.name for item in resources.values()}))
             for kind, resources in self._of(service_name)
-            if kind in _EXPECTED
+            if kind in EXPECTED
         }
         if service_name == self._arch.director.name:
             expected |= _director_expectations(self._arch)
