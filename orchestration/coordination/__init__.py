@@ -1,0 +1,1 @@
+"""Recommendations of several agents: conflicts, resolution, approvals and plans."""
