@@ -125,6 +125,7 @@ class HeldResource:
     parent: str
     is_custom: bool
     inputs: Mapping[str, Json]
+    is_protected: bool = False
 
 
 # How an unknown value stands in predicted outputs; `stacks.upstream` reads the same mark.

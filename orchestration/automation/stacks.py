@@ -193,9 +193,12 @@ class StackOperations:
         stack: str,
         *,
         only: Sequence[str] = (),
+        spares_protected: bool = False,
         on_event: OnStackEvent = ignore_event,
     ) -> StackResult:
         """Refresh the stack, then delete what it holds, or `only` these URNs; the stack stays.
+
+        What is protected fails the operation, or with `spares_protected` stays as it is.
 
         Raises:
             StackFailed: the operation failed; `failures` has the messages by resource.
@@ -210,6 +213,7 @@ class StackOperations:
                     parallel=DEFAULT_PARALLEL,
                     refresh=True,
                     target=list(only) or None,
+                    exclude_protected=spares_protected,
                     color="never",
                     on_event=reader,
                 ),
@@ -279,6 +283,7 @@ class StackOperations:
                 name=item["urn"].rpartition("::")[2],
                 parent=item.get("parent", ""),
                 is_custom=bool(item.get("custom")),
+                is_protected=bool(item.get("protect")),
                 inputs=item.get("inputs", {}),
             )
             for item in held

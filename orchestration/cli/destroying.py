@@ -46,13 +46,22 @@ def destroy(env: str, *, yes: bool, suffix: str | None, as_json: bool) -> None:
             _ask(env, record.architecture_name, stacks)
         results = destruction.run(waves)
         deleted = sum(result.changed for result in results)
-        kept = operations.existing(f"{env}.")
+        protected = destruction.protected
+        kept = [stack for stack in operations.existing(f"{env}.") if stack not in protected]
         log.emit(
             RunEventKind.NOTED,
-            message=f"destroyed {counted(len(results), 'stack')} of {env},"
+            message=f"destroyed {counted(len(results) - len(protected), 'stack')} of {env},"
             f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled,"
             f" and its local cloud runs on (`conductor cloud stop --env {env}`)",
         )
+        for stack, held in protected.items():
+            names = ", ".join(f"{item.type.rpartition(':')[2]} {item.name}" for item in held)
+            log.emit(
+                RunEventKind.NOTED,
+                message=f"kept {names} in stack {stack}: protected by `teardown_protection`;"
+                f" without it, `conductor up` and another `conductor destroy` delete"
+                f" {'it' if len(held) == 1 else 'them'}",
+            )
         if kept:
             log.emit(
                 RunEventKind.NOTED,
