@@ -5,7 +5,7 @@ No cloud is touched: what fails here leaves nothing behind but files under the e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from architecture.findings import InvalidArchitecture, Severity
@@ -68,7 +68,8 @@ def read_architecture(
             suffix=suffix,
         )
     except InvalidArchitecture as error:
-        findings = tuple(str(finding) for finding in error.findings)
+        # What only hydration finds is about the file, though it knows no more than its folder.
+        findings = tuple(str(replace(finding, path=path)) for finding in error.findings)
         wrong = sum(finding.severity is Severity.ERROR for finding in error.findings)
         raise ArchitectureInvalid(
             f"{path} has {counted(wrong, 'error')}", findings=findings

@@ -82,6 +82,16 @@ def test_the_command_writes_what_the_upstream_tool_wrote(
     assert yaml.safe_dump(ours, sort_keys=False) == yaml.safe_dump(theirs, sort_keys=False)
 
 
+def test_names_that_a_suffix_makes_too_long_are_findings_of_the_file(tmp_path: Path) -> None:
+    """Exit 2, all of them at once, each with what to do."""
+    words = ["generate", str(SAMPLE), "--out", str(tmp_path), "--suffix", "long-long-long-long"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    found = [line for line in done.output.splitlines() if "bad-account-name" in line]
+    assert len(found) == 3
+    assert all(line.startswith(f"{SAMPLE}: error") and "shorten" in line for line in found)
+
+
 def test_a_test_runs_files_name_its_resources(tmp_path: Path) -> None:
     """`--suffix` is on every name that the file tells a service."""
     words = ["generate", str(SAMPLE), "--out", str(tmp_path), "--suffix", "r1"]
