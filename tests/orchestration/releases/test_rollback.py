@@ -82,7 +82,15 @@ def test_what_the_release_had_comes_back_and_what_it_had_not_goes(
 
 def resource(name: str, kind: str, parent: str = "", **inputs: str) -> HeldResource:
     """Make a resource of a stack's state."""
-    return HeldResource(f"urn::{name}", kind, name, parent, is_custom=True, inputs=inputs)
+    return HeldResource(
+        urn=f"urn::{name}",
+        type=kind,
+        name=name,
+        parent=parent,
+        is_custom=True,
+        is_protected=False,
+        inputs=inputs,
+    )
 
 
 def test_data_and_what_it_hangs_on_is_kept() -> None:
