@@ -81,6 +81,8 @@ def resources(draw: st.DrawFn, flow: int, services: list[str]) -> dict[str, obje
     up_by_then = [name for name in services if not name.startswith(later)]
     topics = several("topic")
     topic_choice = st.sampled_from([*topics, "commands", "completions"])
+    # A project has one default database.
+    databases = [*several("database"), *(["(default)"] if flow == 0 else [])]
     return {
         "topics": [
             {"name": t, "producer_service": link(draw, services), "iam_access_policy": policies}
@@ -102,6 +104,16 @@ def resources(draw: st.DrawFn, flow: int, services: list[str]) -> dict[str, obje
         "gcs_buckets": [
             {"name": b, "producers": links(draw, services), "iam_access_policy": policies}
             for b in several("bucket")
+        ],
+        "firestore_databases": [{"name": d} for d in databases],
+        "firestore_collections": [
+            {
+                "name": c,
+                "database": draw(st.sampled_from(databases)),
+                "producers": links(draw, services),
+                "consumers": links(draw, services),
+            }
+            for c in (several("collection") if databases else [])
         ],
         "cloud_scheduler_jobs": [
             {
