@@ -22,6 +22,8 @@ COLUMN_TYPES: Final = frozenset(
 )
 MODES: Final = frozenset({"", "NULLABLE", "REQUIRED", "REPEATED"})
 NESTED: Final = frozenset({"RECORD", "STRUCT"})
+# BigQuery's limit for records in records.
+DEEPEST: Final = 15
 PARTITION_TYPES: Final = frozenset({"DATE", "TIMESTAMP", "DATETIME"})
 
 Column = Mapping[str, JsonValue]
@@ -41,11 +43,11 @@ def parse_schema(table: BigQueryTable, text: str) -> str:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadSchemaError(f"is no JSON: {error}") from error
     if isinstance(content, dict):
         content = content.get("fields")
-    columns = _columns(content, "")
+    columns = _columns(content, "", DEEPEST)
     types = {str(column["name"]).lower(): str(column["type"]).upper() for column in columns}
     for key, names in (
         ("clustering_fields", table.clustering_fields),
@@ -84,15 +86,17 @@ def tables_without_columns(arch: Architecture) -> Iterator[BigQueryTable]:
                 yield table
 
 
-def _columns(content: object, inside: str) -> list[Column]:
+def _columns(content: object, inside: str, depth: int) -> list[Column]:
     if not isinstance(content, list) or not content:
-        raise BadSchemaError(f"{inside or 'it'} is no list of columns")
-    return [_column(item, f"{inside}[{index}]") for index, item in enumerate(content)]
+        raise BadSchemaError(f"{f'column {inside}' if inside else 'it'} has no list of columns")
+    if depth == 0:
+        raise BadSchemaError(f"has records in more than {DEEPEST} records")
+    return [_column(item, f"{inside}[{index}]", depth) for index, item in enumerate(content)]
 
 
-def _column(item: object, where: str) -> Column:
+def _column(item: object, where: str, depth: int) -> Column:
     if not isinstance(item, dict):
-        raise BadSchemaError(f"{where} is no column")
+        raise BadSchemaError(f"{where} is no column, but {type(item).__name__}")
     name, kind, mode = (item.get(key, "") for key in ("name", "type", "mode"))
     if not isinstance(name, str) or not name:
         raise BadSchemaError(f"{where} has no `name`")
@@ -101,5 +105,5 @@ def _column(item: object, where: str) -> Column:
     if str(mode).upper() not in MODES:
         raise BadSchemaError(f"column {name!r} has no mode of BigQuery's: {mode!r}")
     if str(kind).upper() in NESTED:
-        return {**item, "fields": _columns(item.get("fields"), f"{where}.fields")}
+        return {**item, "fields": _columns(item.get("fields"), name, depth - 1)}
     return item
