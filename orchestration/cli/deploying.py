@@ -57,7 +57,6 @@ class Request:
             "propagation": self.propagation,
             "project": self.project or "",
             "source_root": str(self.source_root or ""),
-            "suffix": self.suffix or "",
             "placeholders": "true" if self.placeholders else "",
             "skip": ",".join(self.skip),
             "only": ",".join(self.only),
@@ -152,6 +151,8 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
                         database_url=request.database_url,
                         words={
                             **request.words(),
+                            # Asked for or not: it stays with the environment.
+                            "suffix": opened.file.architecture.name_suffix,
                             "director_timeout": f"{director_timeout_s:g}",
                         },
                     ),
