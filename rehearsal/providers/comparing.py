@@ -86,8 +86,27 @@ def compare(
             news.get(entry.name),
             found,
             child(path, entry.name),
-            is_replacing=is_replacing or entry.is_force_new,
+            is_replacing=is_replacing or _needs_new(entry, state, news),
         )
+
+
+def _needs_new(entry: Field, state: Mapping[str, Value], news: Mapping[str, Value]) -> bool:
+    """Return whether a change of this field needs a new resource."""
+    if entry.is_force_new:
+        return True
+    old, new = state.get(entry.name), news.get(entry.name)
+    if entry.kind is Kind.BLOCK and is_empty(old) != is_empty(new):
+        # A whole object comes or goes, and with it what cannot change in place.
+        return _holds_fixed(entry, old) or _holds_fixed(entry, new)
+    if entry.needs_new is None or new is None or isinstance(new, Unknown):
+        return False
+    return entry.needs_new(old, new)
+
+
+def _holds_fixed(entry: Field, value: Value) -> bool:
+    if entry.kind is not Kind.BLOCK or not isinstance(value, Mapping):
+        return entry.is_force_new and not is_empty(value)
+    return any(_holds_fixed(inner, value.get(inner.name)) for inner in entry.fields)
 
 
 def _compare_field(

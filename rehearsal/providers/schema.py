@@ -46,7 +46,7 @@ ABSENT: Final[Mapping[Kind, Value]] = {
     Kind.BLOCKS: [],
 }
 
-Suppression = Callable[[Value, Value], bool]
+Comparing = Callable[[Value, Value], bool]
 Rule = Callable[[Value], str | None]
 
 
@@ -68,6 +68,7 @@ class Field:
         default: The value that takes the place of an absent input, recorded as such.
         otherwise: The output of a property that the API leaves out or does not know.
         is_same: Tells whether two different values mean the same.
+        needs_new: Tells whether a change from one value to another needs a new resource.
         rule: A limit of Google's; returns what is wrong, if anything.
     """
 
@@ -83,7 +84,8 @@ class Field:
     is_marker: bool = False
     default: Value = None
     otherwise: Value = None
-    is_same: Suppression | None = None
+    is_same: Comparing | None = None
+    needs_new: Comparing | None = None
     rule: Rule | None = None
 
     def required(self) -> Field:
@@ -122,9 +124,13 @@ class Field:
         """Return the field with the output that stands for its absence."""
         return replace(self, otherwise=value)
 
-    def same(self, suppression: Suppression) -> Field:
+    def same(self, suppression: Comparing) -> Field:
         """Return the field with a rule for values that mean the same."""
         return replace(self, is_same=suppression)
+
+    def replaced_when(self, needs_new: Comparing) -> Field:
+        """Return the field with a rule for changes that need a new resource."""
+        return replace(self, needs_new=needs_new)
 
     def checked(self, rule: Rule) -> Field:
         """Return the field with a limit on its value."""

@@ -5,9 +5,16 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.bigquery.access import default_access, normalised, policy_of
+from rehearsal.cloud.bigquery.columns import (
+    check_change,
+    check_layout,
+    checked_columns,
+    columns_of,
+)
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found
 
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
 _DATASETS: Final = "bigquery.datasets"
 _TABLES: Final = "bigquery.tables"
 _API: Final = "https://bigquery.googleapis.com/bigquery/v2"
+# An hour.
+_MIN_EXPIRATION_MS: Final = 3_600_000
 _DATASET_ID: Final = re.compile(r"\w{1,1024}", re.ASCII)
 _TABLE_ID: Final = re.compile(r"[\w\-$ ]{1,1024}")
 # What a full update cannot change.
@@ -135,15 +144,21 @@ class Datasets:
             "numLongTermBytes": "0",
             "numRows": "0",
         }
+        _check_columns(table)
+        _inherit_expirations(table, dataset)
         return self._save_table(name, table)
 
     def table(self, name: str) -> JsonObject:
-        """Return a table.
+        """Return a table; one whose time is up is gone.
 
         Raises:
             ApiError: 404.
         """
         table = self._store.get(_TABLES, name)
+        if table is not None and self._has_expired(table):
+            self._store.delete(_TABLES, name)
+            self._cloud.iam.forget(name)
+            table = None
         if table is None:
             raise not_found(f"Not found: Table {_colon_name(name)}")
         return table
@@ -151,15 +166,32 @@ class Datasets:
     def tables(self, dataset_name: str) -> list[JsonObject]:
         """All tables of a dataset, by name."""
         self.get(dataset_name)
-        return [table for _, table in self._store.items(_TABLES, f"{dataset_name}/tables/")]
+        tables = self._store.items(_TABLES, f"{dataset_name}/tables/")
+        return [table for _, table in tables if not self._has_expired(table)]
 
     def patch_table(self, name: str, changes: JsonObject) -> JsonObject:
         """Replace the given fields; null removes."""
-        return self._save_table(name, _without_nulls(self.table(name) | changes))
+        current = self.table(name)
+        return self._change_table(name, current, _without_nulls(current | changes))
 
     def update_table(self, name: str, body: JsonObject) -> JsonObject:
-        """Replace everything that can change."""
-        return self._save_table(name, _replaced(self.table(name), body, _TABLE_KEPT))
+        """Replace everything that can change; without a schema the old one stays."""
+        current = self.table(name)
+        return self._change_table(name, current, _replaced(current, body, _TABLE_KEPT))
+
+    def drop_columns(self, name: str, dropped: Sequence[str]) -> None:
+        """Remove columns, as `ALTER TABLE … DROP COLUMN` does.
+
+        Raises:
+            ApiError: 404; 400 for one that is not there or that the layout needs.
+        """
+        table = self.table(name)
+        columns = columns_of(table)
+        for column in dropped:
+            if column not in {known["name"] for known in columns}:
+                raise invalid_argument(f"Column not found: {column}")
+        table["schema"]["fields"] = [known for known in columns if known["name"] not in dropped]
+        self._save_table(name, table)
 
     def delete_table(self, name: str) -> None:
         """Remove a table."""
@@ -168,13 +200,28 @@ class Datasets:
         self._cloud.iam.forget(name)
 
     def _save_dataset(self, name: str, dataset: JsonObject) -> JsonObject:
+        for field in ("defaultTableExpirationMs", "defaultPartitionExpirationMs"):
+            if 0 < int(dataset.get(field) or 0) < _MIN_EXPIRATION_MS:
+                raise invalid_argument(f"Invalid value for {field}: it must be at least an hour.")
         dataset["access"] = normalised(dataset["access"])
         # Refuses unknown accounts before anything is stored. No etag: the last writer wins.
         self._cloud.iam.set_policy(name, policy_of(dataset["access"]))
         return self._saved(_DATASETS, name, dataset)
 
+    def _change_table(self, name: str, old: JsonObject, new: JsonObject) -> JsonObject:
+        if not columns_of(new) and "schema" in old:
+            new["schema"] = old["schema"]
+        _check_columns(new)
+        check_change(_colon_name(name), old, new)
+        return self._save_table(name, new)
+
     def _save_table(self, name: str, table: JsonObject) -> JsonObject:
+        check_layout(table)
         return self._saved(_TABLES, name, table)
+
+    def _has_expired(self, table: JsonObject) -> bool:
+        ends_ms = int(table.get("expirationTime") or 0)
+        return 0 < ends_ms <= self._cloud.clock() * 1000
 
     def _saved(self, kind: str, name: str, body: JsonObject) -> JsonObject:
         body["etag"] = base64.b64encode(secrets.token_bytes(12)).decode()
@@ -184,6 +231,25 @@ class Datasets:
 
     def _now_ms(self) -> str:
         return str(int(self._cloud.clock() * 1000))
+
+
+def _check_columns(table: JsonObject) -> None:
+    if columns := columns_of(table):
+        table["schema"] = {**table["schema"], "fields": checked_columns(columns)}
+
+
+def _inherit_expirations(table: JsonObject, dataset: JsonObject) -> None:
+    """Give a new table what its dataset says, unless it says so itself.
+
+    Partitions have an expiration of their own; with it the table has none.
+    """
+    partitioning = table.get("timePartitioning")
+    partition_ms = dataset.get("defaultPartitionExpirationMs")
+    if partitioning is not None and partition_ms:
+        partitioning.setdefault("expirationMs", str(partition_ms))
+    elif dataset.get("defaultTableExpirationMs") and "view" not in table:
+        ends_ms = int(table["creationTime"]) + int(dataset["defaultTableExpirationMs"])
+        table.setdefault("expirationTime", str(ends_ms))
 
 
 def _replaced(current: JsonObject, body: JsonObject, kept: tuple[str, ...]) -> JsonObject:

@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from rehearsal.engine.provider import Properties, ProviderError, Value
+from rehearsal.providers.gcp.bigquery_schemas import (
+    column_names,
+    needs_new_table,
+    parsed_schema,
+    same_schema,
+    schema_problem,
+)
 from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api, Settings
 from rehearsal.providers.properties import (
-    Json,
     JsonObject,
     json_items,
     json_object,
@@ -39,54 +45,6 @@ def _table_id_problem(value: Value) -> str | None:
     return f"is {value!r}; a table id has at most 1024 letters, digits, '_', '-' and spaces"
 
 
-def _parsed(schema: Value) -> Json:
-    """Parse a schema; None for what is none."""
-    try:
-        parsed: Json = json.loads(schema) if isinstance(schema, str) and schema else None
-    except ValueError:
-        return None
-    return parsed
-
-
-def _schema_problem(value: Value) -> str | None:
-    if not value or isinstance(_parsed(value), list):
-        return None
-    return "is not a JSON list of columns"
-
-
-def _columns(schema: Value) -> list[Json]:
-    """Return the columns of a schema without what means nothing, in one spelling."""
-    return [_column(json_object(item)) for item in json_items(_parsed(schema))]
-
-
-_TYPE_NAMES: Final = {
-    "INT64": "INTEGER",
-    "FLOAT64": "FLOAT",
-    "BOOL": "BOOLEAN",
-    "STRUCT": "RECORD",
-}
-
-
-def _column(column: Mapping[str, Json]) -> JsonObject:
-    kind = optional_text(column, "type").upper()
-    normal: JsonObject = {
-        **column,
-        "type": _TYPE_NAMES.get(kind, kind),
-        "mode": optional_text(column, "mode").upper() or "NULLABLE",
-    }
-    if not json_items(json_object(column.get("policyTags")).get("names")):
-        normal.pop("policyTags", None)
-    if not column.get("description"):
-        normal.pop("description", None)
-    if "fields" in column:
-        normal["fields"] = [_column(json_object(i)) for i in json_items(column["fields"])]
-    return normal
-
-
-def _same_schema(old: Value, new: Value) -> bool:
-    return bool(old) and bool(new) and _columns(old) == _columns(new)
-
-
 class Table(RestResource):
     """A table or view."""
 
@@ -101,7 +59,11 @@ class Table(RestResource):
         DELETION_POLICY,
         flag("deletionProtection", "").defaulting(value=True),
         LABELS,
-        text("schema").computed().checked(_schema_problem).same(_same_schema),
+        text("schema")
+        .computed()
+        .checked(schema_problem)
+        .same(same_schema)
+        .replaced_when(needs_new_table),
         text("description"),
         text("friendlyName"),
         number("expirationTime").computed(),
@@ -158,7 +120,7 @@ class Table(RestResource):
         """Put the columns and the clustering into objects."""
         nested = dict(body)
         if "schema" in nested:
-            nested["schema"] = {"fields": _parsed(optional_text(nested, "schema"))}
+            nested["schema"] = {"fields": parsed_schema(optional_text(nested, "schema"))}
         if "clustering" in nested:
             nested["clustering"] = {"fields": nested["clustering"]}
         return nested
@@ -185,7 +147,7 @@ class Table(RestResource):
         """Return the schema as the program spells it while it means the same."""
         del body
         given, live = prior.get("schema"), outputs.get("schema")
-        return {"schema": given if _same_schema(live, given) else live}
+        return {"schema": given if same_schema(live, given) else live}
 
     def creation(
         self, cloud: Cloud, resource_id: str, values: Properties, body: JsonObject
@@ -200,6 +162,45 @@ class Table(RestResource):
         """Return the call that replaces the table."""
         del mask
         return Call("PUT", self.url(cloud, resource_id), body=body)
+
+    async def _patch(
+        self,
+        cloud: Cloud,
+        resource_id: str,
+        values: Properties,
+        *,
+        old_outputs: Properties,
+        mask: tuple[str, ...],
+        timeout_s: float,
+    ) -> None:
+        """Drop the columns that go, which the table's update cannot; then update it."""
+        if "schema" in mask:
+            await self._drop_columns(cloud, resource_id, column_names(values.get("schema")))
+        await super()._patch(
+            cloud,
+            resource_id,
+            values,
+            old_outputs=old_outputs,
+            mask=mask,
+            timeout_s=timeout_s,
+        )
+
+    async def _drop_columns(self, cloud: Cloud, resource_id: str, kept: list[str]) -> None:
+        live = await cloud.rest.get(self.url(cloud, resource_id)) or {}
+        columns = json_items(json_object(live.get("schema")).get("fields"))
+        names = [optional_text(json_object(column), "name") for column in columns]
+        gone = [name for name in names if name not in kept]
+        if not gone:
+            return
+        _, project, _, dataset, _, table = resource_id.split("/")
+        dropped = ", ".join(f"DROP COLUMN {name}" for name in gone)
+        body: JsonObject = {
+            "query": f"ALTER TABLE `{project}.{dataset}.{table}` {dropped}",
+            "useLegacySql": False,
+        }
+        await cloud.rest.send(
+            Call("POST", f"{self.base_url(cloud)}projects/{project}/queries", body=body)
+        )
 
     async def delete(
         self, cloud: Cloud, resource_id: str, outputs: Properties, timeout_s: float
