@@ -18,10 +18,22 @@ KEPT = """
 """
 
 
+LOCAL = """
+deployment_environments:
+  local:
+    services:
+      tracer-publisher: {environment_vars: {LEVEL: debug}}
+  prod:
+    services:
+      tracer-publisher: {environment_vars: {LEVEL: warning}}
+"""
+PUBLISHER = "run/v2/projects/local-proj/locations/europe-west1/services/tracer-publisher-r1"
+
+
 def test_a_test_run_has_its_own_names_and_keeps_what_it_is_told_to(rehearsal: Rehearsal) -> None:
-    """Step 3, item 2: `--suffix` of up, preview and destroy; `keep_resources_on_test`."""
+    """Step 3, items 2 and 7: `--suffix`, `keep_resources_on_test`, an environment's overrides."""
     file = rehearsal.architecture
-    file.write_text(file.read_text().replace("\n    services:\n", KEPT, 1))
+    file.write_text(file.read_text().replace("\n    services:\n", KEPT, 1) + LOCAL)
     up = rehearsal.up("--suffix", "r1", "--propagation", "none")
     assert up.returncode == 0, up.stdout + up.stderr
     cloud = Cloud(rehearsal)
@@ -34,6 +46,9 @@ def test_a_test_run_has_its_own_names_and_keeps_what_it_is_told_to(rehearsal: Re
     ]
     owned = [name for kind in LISTED for name in made[kind]]
     assert all(name.split("@")[0].endswith(("-r1", "_r1")) for name in owned), made
+
+    (container,) = cloud.call("GET", PUBLISHER)["template"]["containers"]
+    assert {"name": "LEVEL", "value": "debug"} in container["env"]
 
     preview = rehearsal.run("preview", str(file), "--detailed-exitcode")
     assert preview.returncode == 0, preview.stdout
