@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # One mark per lock: a changed lock installs again, an unchanged one costs nothing.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check stop format lock clean install
+.PHONY: demo test check stop format docs lock clean install
 
 demo: $(INSTALLED) ## Deploy the sample system on this machine, and prove that it works.
 	@$(BIN)/conductor up testdata/architectures/tracer.yaml --env $(ENV)
@@ -28,6 +28,9 @@ check: $(INSTALLED) ## Lint, types and import rules.
 format: $(INSTALLED) ## Format the code.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(INSTALLED) ## Write the reference pages anew from the code; prints those that changed.
+	@$(BIN)/python docs/reference/regenerate.py
 
 lock: $(BIN)/uv ## Pin the newest versions that fit pyproject.toml.
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header \
