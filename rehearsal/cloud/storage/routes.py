@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
+from rehearsal.cloud.storage.bucket_rules import check_policy
 from rehearsal.cloud.storage.state import Buckets, Objects
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _policy_handlers(cloud: LocalCloud, buckets: Buckets) -> dict[str, Handler]:
 
     async def set_policy(call: Call) -> JsonObject:
         resource = resource_of(call)
+        check_policy(buckets.get(call.params["bucket"]), call.body)
         return answer(resource, cloud.iam.set_policy(resource, call.body))
 
     async def test_permissions(call: Call) -> JsonObject:

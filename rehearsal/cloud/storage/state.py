@@ -17,6 +17,7 @@ from urllib.parse import quote
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found
 from rehearsal.cloud.field_masks import merge_patched
+from rehearsal.cloud.storage.bucket_rules import check_bucket, check_change, location_type
 from rehearsal.cloud.times import rfc3339
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _BUCKETS: Final = "storage.buckets"
 _OBJECTS: Final = "storage.objects"
 _BUCKET_NAME: Final = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
-_MULTI_REGIONS: Final = frozenset({"US", "EU", "ASIA"})
 _API: Final = "https://www.googleapis.com/storage/v1"
 
 
@@ -65,7 +65,7 @@ class Buckets:
             "timeCreated": now,
             "updated": now,
             "location": location,
-            "locationType": "multi-region" if location in _MULTI_REGIONS else "region",
+            "locationType": location_type(location),
         }
         return self._saved(bucket)
 
@@ -89,6 +89,8 @@ class Buckets:
         bucket = self.get(name)
         _check_precondition(query, "Metageneration", bucket["metageneration"])
         updated = merge_patched(bucket, changes)
+        check_change(bucket, updated)
+        updated["location"] = bucket["location"]
         updated["metageneration"] = str(int(bucket["metageneration"]) + 1)
         updated["updated"] = rfc3339(self._cloud.clock())
         return self._saved(updated)
@@ -113,6 +115,8 @@ class Buckets:
         uniform.setdefault("enabled", False)
         # The older name of the same setting.
         access["bucketPolicyOnly"] = dict(uniform)
+        bucket["storageClass"] = str(bucket.get("storageClass") or "STANDARD").upper()
+        check_bucket(bucket)
         bucket["etag"] = base64.b64encode(f"CAE{bucket['metageneration']}".encode()).decode()
         self._store.put(_BUCKETS, bucket["name"], bucket)
         return bucket
