@@ -8,6 +8,7 @@ compares its names with the code's; the page of the architecture file is `archit
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import sys
@@ -202,6 +203,7 @@ def engine_exit_codes() -> Iterator[tuple[str, str]]:
         yield number, says[0].upper() + says[1:] + "."
 
 
+@functools.cache
 def error_classes() -> list[type[ConductorError]]:
     """Find every error class of the packages, sorted by code."""
     kinds = {
