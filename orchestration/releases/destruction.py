@@ -56,9 +56,9 @@ class Destruction:
 
     def waves(self) -> Waves:
         """Give the stacks that exist, in groups that can go down side by side, in order."""
-        existing = self._operations.existing(f"{self._environment.name}.")
+        held = self._operations.resource_counts(f"{self._environment.name}.")
         kept = self.kept()
-        going = [stack for stack in existing if stack not in kept]
+        going = [stack for stack, count in held.items() if stack not in kept or not count]
         return tuple(
             wave
             for layers in LAYERS_DOWN
@@ -66,7 +66,7 @@ class Destruction:
         )
 
     def kept(self) -> frozenset[str]:
-        """Give the stacks that stay, whether they exist or not."""
+        """Give the stacks that stay for as long as they hold anything."""
         architecture = self._architecture()
         if architecture is None:
             return frozenset()

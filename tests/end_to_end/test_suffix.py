@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from end_to_end.project import Rehearsal
@@ -69,6 +71,29 @@ def test_a_test_run_has_its_own_names_and_keeps_what_it_is_told_to(rehearsal: Re
     assert cloud.holdings() == made
     record = json.loads((rehearsal.folder / ".conductor/local/environment.json").read_text())
     assert record["name_suffix"] == "r1"
+
+    assert rehearsal.run("destroy", "--yes").returncode == 0
+    empty_stack(rehearsal, "local.dataflow.tracer-flow")
+    assert rehearsal.run("destroy", "--yes").returncode == 0
+    assert not (rehearsal.folder / ".conductor/local/environment.json").exists()
+    assert cloud.holdings()["topics"] == []
+
+
+def empty_stack(rehearsal: Rehearsal, stack: str) -> None:
+    """Destroy what one stack holds, as `conductor destroy` says how to."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "orchestration.cli.main"),
+            *("pulumi", "destroy", "-s", stack, "--yes"),
+        ],
+        env=rehearsal.environ(),
+        cwd=rehearsal.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 LISTED = ("topics", "subscriptions", "accounts", "services", "repositories", "roles")
