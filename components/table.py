@@ -27,13 +27,15 @@ class Partitioning:
 class Layout:
     """How a table's rows are laid out, and for how long they stay.
 
-    `schema` is BigQuery's JSON list of columns; without one the first load makes the columns.
+    `schema` is BigQuery's JSON list of columns; without one the first load makes the columns. With
+    `owns_schema` it is all of them, for good; else what the table starts with, and loads add more.
     """
 
     schema: str | None = None
     partitioning: Partitioning | None = None
     clustering: Sequence[str] = ()
     expiration_s: float | None = None
+    owns_schema: bool = True
 
 
 class Table(pulumi.ComponentResource):
@@ -73,7 +75,6 @@ class Table(pulumi.ComponentResource):
             opts: What the table comes after.
         """
         super().__init__(token(Area.DATAFLOW, "Table"), name, None, opts)
-        ends = layout.expiration_s is not None
         resource = bigquery.Table(
             name,
             project=project,
@@ -90,12 +91,18 @@ class Table(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=teardown_protection or None,
-                ignore_changes=["expirationTime"] if ends else None,
+                ignore_changes=_left_alone(layout),
             ),
         )
         self.table_id = resource.table_id
         self.table_path = resource.id
         self.register_outputs({"tableId": self.table_id, "tablePath": self.table_path})
+
+
+def _left_alone(layout: Layout) -> list[str]:
+    """Name what is only given when the table is made."""
+    left = [] if layout.owns_schema else ["schema"]
+    return left if layout.expiration_s is None else [*left, "expirationTime"]
 
 
 def _partitioning(wanted: Partitioning | None) -> bigquery.TableTimePartitioningArgs | None:

@@ -82,6 +82,7 @@ def _table(
         table=table.name,
         layout=Layout(
             schema=table_schema(table),
+            owns_schema=bool(table.schema_file),
             partitioning=_partitioning(table),
             clustering=table.clustering_fields,
             expiration_s=_seconds(table.expiration),

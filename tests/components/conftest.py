@@ -60,6 +60,7 @@ class Registered:
     inputs: dict[str, Any]
     dependencies: frozenset[str]
     protect: bool
+    ignored: list[str]
 
 
 @dataclass
@@ -125,6 +126,7 @@ class _Monitor(MockMonitor):
                     inputs=rpc.deserialize_properties(request.object),
                     dependencies=frozenset(request.dependencies),
                     protect=request.protect,
+                    ignored=list(request.ignoreChanges),
                 )
             )
         return response

@@ -148,11 +148,20 @@ def test_a_table_is_laid_out_as_told(program: Program) -> None:
     assert not {"schema", "clusterings", "timePartitioning"} & bare.keys()
 
 
+def test_columns_that_loads_add_are_left_alone(program: Program) -> None:
+    """Where no file says all columns, a table starts with some and keeps what it gets."""
+    owned = program.run(lambda: declare_table(Layout("[]"))).one(TABLE)
+    assert owned.ignored == []
+    grown = program.run(lambda: declare_table(Layout("[]", owns_schema=False))).one(TABLE)
+    assert grown.ignored == ["schema"]
+
+
 def test_a_tables_life_is_counted_from_its_making(program: Program) -> None:
     """BigQuery wants the point in time at which it ends, in milliseconds."""
     before_ms = time.time() * 1000
-    inputs = table_inputs(program.run(lambda: declare_table(Layout(expiration_s=3600))))
-    ends_ms = inputs["expirationTime"]
+    table = program.run(lambda: declare_table(Layout(expiration_s=3600))).one(TABLE)
+    assert table.ignored == ["expirationTime"]
+    ends_ms = table.inputs["expirationTime"]
     assert isinstance(ends_ms, int | float)
     assert before_ms - 1 <= ends_ms - 3_600_000 <= time.time() * 1000 + 1
 

@@ -156,7 +156,22 @@ class System:
 
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """Call an API of the local cloud behind everybody's back."""
-        answer = httpx.request(
+        answer = self._request(method, path, body, query)
+        answer.raise_for_status()
+        return answer.json()
+
+    def delete(self, path: str) -> None:
+        """Delete a resource behind everybody's back."""
+        self._request("DELETE", path).raise_for_status()
+
+    def exists(self, path: str) -> bool:
+        """Say whether a resource is there; one whose API is not enabled yet is not."""
+        return self._request("GET", path).is_success
+
+    def _request(
+        self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None
+    ) -> httpx.Response:
+        return httpx.request(
             method,
             f"{self.target.base_url}/{path}",
             params=query,
@@ -164,8 +179,6 @@ class System:
             headers={"Authorization": f"Bearer {self.target.access_token()}"},
             timeout=30,
         )
-        answer.raise_for_status()
-        return answer.json()
 
 
 def operations(steps: dict[str, tuple[PlannedStep, ...]]) -> Operations:

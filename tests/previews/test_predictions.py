@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
-from previews.mutations import CHANGES, DRIFT
+from previews.data_mutations import DATA_CHANGES, DATA_DRIFT
+from previews.mutations import CHANGES, DRIFT, Mutation
 from previews.system import Operations, System, operations, stack_of
 
 from rehearsal.cloud import control
@@ -41,14 +42,36 @@ def test_what_is_predicted_is_what_happens(system: System, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a seed that repeats is the point
     first = predict_and_apply(system, "never deployed")
     assert all(operation == "create" for steps in first.values() for operation, _ in steps)
+    live_through(system, random, CHANGES, DRIFT, most=3)
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_what_is_predicted_of_data_is_what_happens(system: System, seed: int) -> None:
+    """The same of buckets, tables, databases and schedules."""
+    random = Random(seed)  # noqa: S311 - as above
+    for name in ("add_bucket", "add_table", "add_collection", "add_schedule"):
+        DATA_CHANGES[name](system, random)
+    predict_and_apply(system, "never deployed")
+    live_through(system, random, DATA_CHANGES, DATA_DRIFT, most=5)
+
+
+def live_through(
+    system: System,
+    random: Random,
+    changes: Mapping[str, Mutation],
+    drift: Mapping[str, Mutation],
+    *,
+    most: int,
+) -> None:
+    """Predict and apply changes and drift, some at a time; at the end there is nothing to do."""
     done: list[str] = []
     for _ in range(CASES_PER_SEED):
         chosen = [
-            *random.sample(sorted(CHANGES), random.randrange(3)),
-            *random.sample(sorted(DRIFT), random.randrange(2)),
+            *random.sample(sorted(changes), random.randrange(most)),
+            *random.sample(sorted(drift), random.randrange(2)),
         ]
         for name in chosen:
-            did = {**CHANGES, **DRIFT}[name](system, random)
+            did = {**changes, **drift}[name](system, random)
             done.append(f"{name}: {did}")
         predict_and_apply(system, "; ".join(done))
     assert not any(operations(system.preview()).values())
