@@ -100,6 +100,26 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftedResource:
+    """A resource that is not as it was left: changed at these properties, or gone."""
+
+    urn: str
+    type: str
+    name: str
+    is_gone: bool
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StackDrift:
+    """What of a stack is not as its last operation left it."""
+
+    stack: str
+    resources: tuple[DriftedResource, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StackPreview:
     """What an `up` would do; `outputs` are predicted, unknown ones are `UNKNOWN_OUTPUT`."""
 

@@ -29,9 +29,11 @@ from pulumi.automation import (
 from orchestration.automation.events import EventReader
 from orchestration.automation.locks import owners_have_died
 from orchestration.automation.results import (
+    DriftedResource,
     HeldResource,
     Json,
     OnStackEvent,
+    StackDrift,
     StackPreview,
     StackResult,
     ignore_event,
@@ -186,6 +188,31 @@ class StackOperations:
             changes=_counts(result.summary.resource_changes or {}),
             duration_s=time.monotonic() - started,
             steps=reader.steps,
+        )
+
+    def drift(self, stack: str) -> StackDrift:
+        """Say what an `up` would only have to repair, changing nothing.
+
+        A refresh alone would also tell of what clouds do by themselves: etags, defaults, order.
+
+        Raises:
+            StackFailed: the comparison failed.
+        """
+        preview = self.preview(stack, refresh=True)
+        return StackDrift(
+            stack,
+            tuple(
+                DriftedResource(
+                    urn=step.urn,
+                    type=step.type,
+                    name=step.name,
+                    is_gone=step.operation == "create",
+                    changed=tuple(change.path for change in step.changes),
+                )
+                for step in preview.steps
+                if step.repairs_drift and not step.is_quiet
+            ),
+            preview.duration_s,
         )
 
     def destroy(

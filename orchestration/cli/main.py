@@ -373,6 +373,49 @@ def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) 
 
 
 @app.command()
+def drift(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Show what is not as the last run left it; exits 10 when anything is. Changes nothing."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.drifting import show_drift  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        has_drifted = show_drift(env, as_json=as_json)
+    if has_drifted:
+        raise typer.Exit(10)
+
+
+@app.command(name="runs")
+def list_runs(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
+    """List an environment's runs, the newest first, and which one is live."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.history import show_runs  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        show_runs(env, as_json=as_json)
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `runs` lists it.")],
+    written_as: Annotated[
+        str | None,
+        typer.Option("--format", metavar="json|html", help="By default what --out ends in."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write it to.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    debug: Debug = False,
+) -> None:
+    """Write what a run did: its phases, stacks, grants, journal and end."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.run_report import write_report  # noqa: PLC0415
+
+    with reported(debug=debug):
+        write_report(run, written_as=written_as, out=out, database=database_url)
+
+
+@app.command()
 def doctor(
     env: Annotated[str | None, typer.Option("--env", help="Look at this environment only.")] = None,
     as_json: AsJson = False,

@@ -25,7 +25,7 @@ def show_run(console: Console, record: RunRecord, environment: Environment) -> N
     """Print what a finished run deployed, how long it took, and how to stop it."""
     state = record.state
     console.print()
-    services = _table("Service", "URL", "Image")
+    services = new_table("Service", "URL", "Image")
     images = dict(state.images.images if state.images else {})
     if state.director is not None and state.plan is not None:
         images[state.plan.director] = state.director.image
@@ -52,7 +52,8 @@ def show_run(console: Console, record: RunRecord, environment: Environment) -> N
         )
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """Make a table without lines, as all of ours are."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -60,7 +61,7 @@ def _table(*columns: str) -> Table:
 
 
 def _resources(record: RunRecord) -> Table:
-    table = _table("Kind", "Name")
+    table = new_table("Kind", "Name")
     director = record.state.director
     for outcome in (*((director,) if director else ()), *record.state.dataflows):
         for topic in outcome.topics:
@@ -74,7 +75,7 @@ def _resources(record: RunRecord) -> Table:
 
 
 def _grants(record: RunRecord) -> Table:
-    table = _table("Role", "On", "For", "Effective after")
+    table = new_table("Role", "On", "For", "Effective after")
     # Accounts of the project are listed in full above; here their short names read better.
     domain = ".iam.gserviceaccount.com"
     own = f"@{record.state.plan.project_id}{domain}" if record.state.plan else domain
@@ -94,7 +95,7 @@ def _how_tested(record: RunRecord) -> str:
 
 
 def _phases(record: RunRecord) -> Table:
-    table = _table("Phase", "Took", "")
+    table = new_table("Phase", "Took", "")
     for phase in record.phases:
         table.add_row(f"{phase.phase} {phase.title}", f"{phase.duration_s:.1f} s", phase.summary)
     total = (record.ended_at or datetime.now(UTC)) - record.started_at
@@ -163,7 +164,7 @@ def _urls(environment: Environment, run: RunRecord | None) -> Mapping[str, str]:
 def _run_line(run: RunRecord | None, environment: Environment) -> str:
     if run is None:
         return "no run yet"
-    status = _true_status(run, environment)
+    status = true_status(run, environment)
     ended = f", ended {run.ended_at:%Y-%m-%d %H:%M:%S} UTC" if run.ended_at else ""
     line = f"last run {run.run_id}: {status}{ended}"
     if run.error is not None:
@@ -172,8 +173,8 @@ def _run_line(run: RunRecord | None, environment: Environment) -> str:
     return escape(line)
 
 
-def _true_status(run: RunRecord, environment: Environment) -> str:
-    """A run that says `running` while nobody holds the environment has died."""
+def true_status(run: RunRecord, environment: Environment) -> str:
+    """Say how a run stands: one that says `running` while nobody holds the environment has died."""
     if run.status is RunStatus.RUNNING and not environment.is_held():
         return "died; the next `conductor up` goes on from what it left"
     return run.status.value
@@ -196,7 +197,7 @@ def _status_json(
         if run is None
         else {
             "run_id": run.run_id,
-            "status": _true_status(run, environment).partition(";")[0],
+            "status": true_status(run, environment).partition(";")[0],
             "started_at": run.started_at.isoformat(),
             "ended_at": run.ended_at.isoformat() if run.ended_at else None,
             "error": run.error.model_dump() if run.error else None,

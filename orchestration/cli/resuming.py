@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestration.cli.deploying import Request, deploy
-from orchestration.conductor.records import RunRecord, RunStatus, runs
-from orchestration.environments import Environment, known_environments
+from orchestration.conductor.records import RunStatus, find_run
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
 
@@ -19,7 +18,7 @@ def resume(run_id: str, *, database_url: str | None, as_json: bool) -> None:
         Blocked: the architecture file has changed since.
         ConductorError: the run failed.
     """
-    record = _find(run_id, Settings.from_environment())
+    record = find_run(run_id, Settings.from_environment())
     if record.status is not RunStatus.RUNNING:
         raise UsageError(
             f"run {run_id} has ended: {record.status.value}",
@@ -51,19 +50,3 @@ def resume(run_id: str, *, database_url: str | None, as_json: bool) -> None:
 
 def _words(listed: str) -> tuple[str, ...]:
     return tuple(listed.split(",")) if listed else ()
-
-
-def _find(run_id: str, settings: Settings) -> RunRecord:
-    """Find a run in any environment: its id names no other.
-
-    Raises:
-        UsageError: there is no such run; the message names the newest ones.
-    """
-    newest = []
-    for name in known_environments(settings):
-        for record in runs(Environment(name, settings).runs_dir):
-            if record.run_id == run_id:
-                return record
-            newest.append(record.run_id)
-    known = ", ".join(sorted(newest, reverse=True)[:3]) or "none"
-    raise UsageError(f"there is no run {run_id!r} (the newest: {known})")

@@ -20,8 +20,9 @@ from orchestration.conductor.events import RunEvent, RunEventKind
 from orchestration.conductor.phases import Phase
 from orchestration.conductor.selection import PhaseOutcome
 from orchestration.conductor.state import RunState
-from orchestration.environments import write_atomically
-from orchestration.errors import ConductorError
+from orchestration.environments import Environment, known_environments, write_atomically
+from orchestration.errors import ConductorError, UsageError
+from orchestration.settings import Settings
 
 RECORD_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
@@ -174,6 +175,22 @@ def runs(runs_dir: Path) -> Iterator[RunRecord]:
 def last_run(runs_dir: Path) -> RunRecord | None:
     """Read the newest run's record; None when there is none that can be read."""
     return next(runs(runs_dir), None)
+
+
+def find_run(run_id: str, settings: Settings) -> RunRecord:
+    """Find a run in any environment: its id names no other.
+
+    Raises:
+        UsageError: there is no such run; the message names the newest ones.
+    """
+    newest = []
+    for name in known_environments(settings):
+        for record in runs(Environment(name, settings).runs_dir):
+            if record.run_id == run_id:
+                return record
+            newest.append(record.run_id)
+    known = ", ".join(sorted(newest, reverse=True)[:3]) or "none"
+    raise UsageError(f"there is no run {run_id!r} (the newest: {known})")
 
 
 def recorded_phases(runs_dir: Path, since: datetime) -> dict[Phase, PhaseOutcome]:
