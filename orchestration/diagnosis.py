@@ -26,6 +26,7 @@ from orchestration.environments import Environment, known_environments
 from orchestration.errors import ConductorError
 from orchestration.settings import Settings
 from orchestration.targets.builders import BuilderName, choose_builder
+from orchestration.targets.local import chosen_ports, cloud_process
 from orchestration.wording import counted
 
 # `requires-python` of pyproject.toml.
@@ -238,19 +239,13 @@ def _environment(environment: Environment) -> Iterator[Found]:
 
 
 def _ports(environment: Environment) -> Iterator[Found]:
-    from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
-
     subject = f"environment {environment.name}"
-    running = control.status(environment.cloud_dir)
-    if running is not None:
-        yield Found(
-            subject, Health.OK, f"its local cloud runs on port {running.port} (pid {running.pid})"
-        )
+    ports = chosen_ports(environment)
+    pid = cloud_process(environment)
+    if pid is not None:
+        yield Found(subject, Health.OK, f"its local cloud runs on port {ports[0]} (pid {pid})")
         return
-    chosen = control.recorded(environment.cloud_dir)
-    if chosen is None:
-        return
-    taken = [port for port in (chosen.port, chosen.pubsub_port) if _is_taken(port)]
+    taken = [port for port in ports if _is_taken(port)]
     for port in taken:
         yield Found(
             subject,
@@ -258,11 +253,11 @@ def _ports(environment: Environment) -> Iterator[Found]:
             f"port {port} of its local cloud is taken by another process",
             f"end that process: `ss -ltnp 'sport = :{port}'` names it",
         )
-    if not taken:
+    if ports and not taken:
         yield Found(
             subject,
             Health.OK,
-            f"its local cloud does not run; its ports {chosen.port}, {chosen.pubsub_port} are free",
+            f"its local cloud does not run; its ports {', '.join(map(str, ports))} are free",
         )
 
 

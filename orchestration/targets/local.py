@@ -162,6 +162,22 @@ def running_cloud(environment: Environment) -> LocalCloudView | None:
     )
 
 
+def chosen_ports(environment: Environment) -> tuple[int, ...]:
+    """Give the ports that an environment's local cloud has chosen for good; none before it ran."""
+    from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
+
+    chosen = control.recorded(environment.cloud_dir)
+    return (chosen.port, chosen.pubsub_port) if chosen is not None else ()
+
+
+def cloud_process(environment: Environment) -> int | None:
+    """Give the process id of an environment's local cloud; None when it does not run."""
+    from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
+
+    info = control.status(environment.cloud_dir)
+    return info.pid if info is not None else None
+
+
 def stop_cloud_of(environment: Environment) -> bool:
     """Stop an environment's local cloud and its services; say whether it ran."""
     from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
