@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.faults.injector import ConnectionDroppedError
 
 _LARGE: Final = 32 * 1024 * 1024
 
@@ -25,9 +26,10 @@ class CallRecord:
         principal: Who called.
         resource: What the permission was checked on, else the path.
         decision: `allowed`, `denied`, or `unchecked` where no permission is needed.
-        code: The HTTP status of the answer.
+        code: The HTTP status of the answer; 0 where there was none.
         ms: How long it took.
         message: The error's message.
+        fault: What a fault rule injected; empty for an undisturbed call.
     """
 
     at: float
@@ -38,6 +40,7 @@ class CallRecord:
     code: int
     ms: float
     message: str = ""
+    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -50,11 +53,16 @@ class OpenCall:
     decision: str = "unchecked"
     code: int = 500
     message: str = "Internal error"
+    fault: str = ""
 
     def answered(self, code: int, message: str = "") -> None:
         """Note the answer."""
         self.code = code
         self.message = message
+
+    def injected(self, fault: str) -> None:
+        """Note what a fault rule injected."""
+        self.fault = fault
 
 
 class CallLog:
@@ -75,6 +83,9 @@ class CallLog:
             yield call
         except ApiError as error:
             call.answered(error.code, error.message)
+            raise
+        except ConnectionDroppedError:
+            call.answered(0, "The connection was dropped.")
             raise
         finally:
             ms = round((time.perf_counter() - clock) * 1000, 2)

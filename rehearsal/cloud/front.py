@@ -15,6 +15,7 @@ from aiohttp import web
 
 from rehearsal.cloud.artifactregistry.registry import Registry
 from rehearsal.cloud.errors import ApiError, invalid_argument, unauthenticated
+from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.local_routes import LocalRoutes
 from rehearsal.cloud.pipeline import Request
@@ -67,6 +68,8 @@ class Front:
             answer = await self._cloud.pipeline.answer(call)
         except ApiError as error:
             return web.json_response(error.to_json(), status=error.code)
+        except ConnectionDroppedError:
+            return _dropped(request)
         except web.HTTPException:
             raise  # aiohttp's own answers, as for a body that is too large.
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
@@ -95,6 +98,13 @@ class Front:
                 " login cookie or other valid authentication credential."
             )
         return principal
+
+
+def _dropped(request: web.BaseRequest) -> web.StreamResponse:
+    """Break the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError("a fault rule dropped the connection")
 
 
 def _is_for_elsewhere(request: web.BaseRequest) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from rehearsal.cloud.artifactregistry.images import Images
 from rehearsal.cloud.call_log import CallLog
 from rehearsal.cloud.errors import failed_precondition
+from rehearsal.cloud.faults.injector import Faults
 from rehearsal.cloud.iam.access import Iam
 from rehearsal.cloud.iam.propagation import Delays, Propagation
 from rehearsal.cloud.operations import Operations
@@ -45,6 +46,7 @@ class LocalCloud:
         operations: Long-running operations.
         apis: Which APIs are enabled.
         images: The container images in Artifact Registry.
+        faults: What goes wrong by rule.
         log: The call log.
         data_dir: The folder of all files.
         created_at: When the project was made, in seconds since the epoch.
@@ -82,6 +84,7 @@ class LocalCloud:
         self.operations = Operations(self.store)
         self.apis = EnabledApis(self.store, project_id=project_id)
         self.images = Images(self.store, data_dir / "blobs")
+        self.faults = Faults(self.store, project_id, clock)
         self.log = CallLog(data_dir / "calls.jsonl")
         self._parts: dict[object, object] = {}
         self.created_at = self._claim_project()

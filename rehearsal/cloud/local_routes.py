@@ -5,11 +5,12 @@ They live under `/_local/`, away from Google's; the keys are where Google has it
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from rehearsal.cloud.errors import invalid_argument, not_found, unauthenticated
+from rehearsal.cloud.errors import ApiError, invalid_argument, not_found, unauthenticated
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.tokens import ISSUER
 
@@ -44,14 +45,35 @@ class LocalRoutes:
                 return web.FileResponse(
                     self._cloud.log.path, headers={"Content-Type": "application/x-ndjson"}
                 )
+            case "/_local/faults":
+                return await self._faults(request, principal)
             case "/_local/identity-token":
                 return self._identity_token(request, principal)
-            case "/oauth2/v3/certs":
-                return web.json_response(self._cloud.tokens.jwks())
-            case "/.well-known/openid-configuration":
-                keys = f"http://127.0.0.1:{self._cloud.port}/oauth2/v3/certs"
-                return web.json_response({"issuer": ISSUER, "jwks_uri": keys})
+            case "/oauth2/v3/certs" | "/.well-known/openid-configuration":
+                return self._public_keys(request.path)
         raise not_found(f"No such route: {request.path}")
+
+    def _public_keys(self, path: str) -> web.StreamResponse:
+        """The keys of identity tokens, or where they are."""
+        if path.startswith("/oauth2/"):
+            return web.json_response(self._cloud.tokens.jwks())
+        keys = f"http://127.0.0.1:{self._cloud.port}/oauth2/v3/certs"
+        return web.json_response({"issuer": ISSUER, "jwks_uri": keys})
+
+    async def _faults(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
+        """Tell, replace or drop the fault rules; nobody but the deployer may."""
+        if principal != self._cloud.deployer:
+            raise ApiError(403, "PERMISSION_DENIED", "Only the deployer may see and set faults.")
+        faults = self._cloud.faults
+        if request.method == "PUT":
+            try:
+                rules = json.loads(await request.read())
+            except ValueError as error:
+                raise invalid_argument(f"Invalid fault rules: no JSON: {error}") from error
+            faults.replace(rules)
+        elif request.method == "DELETE":
+            faults.clear()
+        return web.json_response(faults.described())
 
     def _identity_token(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
         """A token of the caller's own, as `gcloud auth print-identity-token` gives a user."""

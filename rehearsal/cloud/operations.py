@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, aborted, not_found
+from rehearsal.cloud.faults.injector import operation_error, raise_operation_error
 from rehearsal.cloud.store import Store
 
 _KIND: Final = "operations"
@@ -44,7 +45,9 @@ class Operations:
             name: The full name, where the API does not use `<parent>/operations/<id>`.
         """
         name = name or f"{parent}/operations/{uuid.uuid4()}"
-        body = _body(name, metadata) | {"done": True, "response": response}
+        error = operation_error()
+        result = {"response": response} if error is None else {"error": error.to_status()}
+        body = _body(name, metadata) | {"done": True} | result
         self._store.put(_KIND, name, body)
         return body
 
@@ -97,6 +100,7 @@ class Operations:
         result: JsonObject
         try:
             result = {"response": await work}
+            raise_operation_error()
         except ApiError as error:
             result = {"error": error.to_status()}
         except Exception as error:

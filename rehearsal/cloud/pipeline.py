@@ -20,6 +20,7 @@ from rehearsal.cloud.errors import (
     not_found,
     unauthenticated,
 )
+from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.registry import all_handlers, all_requirements
 
@@ -83,9 +84,12 @@ class Pipeline:
         if not self._is_ours(call.params["project"]):
             # Google does not tell a foreign project from one that does not exist.
             raise ApiError(403, "PERMISSION_DENIED", "The caller does not have permission")
-        self._cloud.apis.require(method.api.service, method.api.title)
-        self._check_permission(call, entry)
-        return await handler(call)
+        entry.resource = self._resource_of(call)
+        subject = Subject(method.id, entry.resource, request.principal)
+        async with self._cloud.faults.around(subject, entry.injected):
+            self._cloud.apis.require(method.api.service, method.api.title)
+            self._check_permission(call, entry)
+            return await handler(call)
 
     def _call(self, request: Request, method: Method, raw_params: dict[str, str]) -> Call:
         if not isinstance(request.body, dict):
@@ -124,11 +128,17 @@ class Pipeline:
     def _is_ours(self, project: str) -> bool:
         return project in (self._cloud.project_id, "_")
 
+    def _resource_of(self, call: Call) -> str:
+        """The resource that a call is about, as far as its permission tells."""
+        requirement = self._requirements.get(call.method_id)
+        if requirement is None:
+            return call.path
+        return requirement.resource.format_map(call.params)
+
     def _check_permission(self, call: Call, entry: OpenCall) -> None:
         requirement = self._requirements.get(call.method_id)
         if requirement is None:
             return
-        entry.resource = requirement.resource.format_map(call.params)
         try:
             self._cloud.iam.require(call.principal, requirement.permission, entry.resource)
         except ApiError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rehearsal.cloud.pubsub.delivery import Consumer, DeliveryPolicy, DeliveryQueue, Failure, Lease
 from rehearsal.cloud.pubsub.filters import Predicate
+from rehearsal.cloud.pubsub.message_faults import Arrival
 from rehearsal.cloud.pubsub.message_log import MessageLog
 from rehearsal.cloud.pubsub.messages import Message
 
@@ -39,6 +40,8 @@ class Backlog:
         self._queue = DeliveryQueue(policy)
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
+        # Messages that come once more after they were settled, by their ids.
+        self._doubled: dict[str, Message] = {}
         for message, attempts in log.read(subscription):
             self._queue.add(message, attempts)
 
@@ -54,11 +57,22 @@ class Backlog:
     def policy(self, policy: DeliveryPolicy) -> None:
         self._queue.policy = policy
 
-    def add(self, messages: Sequence[Message]) -> None:
-        """Owe messages that are already in the log."""
-        for message in messages:
-            self._queue.add(message)
+    def receive(self, arrivals: Sequence[Arrival]) -> None:
+        """Owe messages that are already in the log, each from its arrival on."""
+        for arrival in arrivals:
+            if arrival.is_doubled:
+                self._doubled[arrival.message.message_id] = arrival.message
+            if arrival.delay_s:
+                loop = asyncio.get_running_loop()
+                loop.call_later(arrival.delay_s, self._add, arrival.message)
+            else:
+                self._queue.add(arrival.message)
         self._wake()
+
+    def _add(self, message: Message) -> None:
+        if self.is_open:
+            self._queue.add(message)
+            self._wake()
 
     def pull(
         self,
@@ -84,6 +98,10 @@ class Backlog:
         """Settle deliveries; return the ack ids nobody holds."""
         settled, unknown = self._queue.acknowledge(ack_ids)
         self._log.settle(self.subscription, settled)
+        for message_id in settled:
+            if (message := self._doubled.pop(message_id, None)) is not None:
+                self._log.append({self.subscription: [message]})
+                self._queue.add(message)
         # Flow control has more room, and the next message of an ordering key may be ready.
         self._wake()
         return unknown

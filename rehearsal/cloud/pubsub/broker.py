@@ -15,6 +15,7 @@ from rehearsal.cloud.errors import invalid_argument
 from rehearsal.cloud.pubsub import dead_letters
 from rehearsal.cloud.pubsub.backlog import Backlog
 from rehearsal.cloud.pubsub.filters import compile_filter
+from rehearsal.cloud.pubsub.message_faults import MessageFaults
 from rehearsal.cloud.pubsub.message_log import MessageLog
 from rehearsal.cloud.pubsub.messages import Draft, Message, MessageIds
 from rehearsal.cloud.pubsub.push import Pushers
@@ -49,6 +50,7 @@ class Broker:
         log: MessageLog,
         iam: AccessControl,
         pushers: Pushers,
+        faults: MessageFaults,
         *,
         project_number: str,
     ) -> None:
@@ -58,6 +60,7 @@ class Broker:
         self._service_agent = dead_letters.service_agent(project_number)
         self._log = log
         self._pushers = pushers
+        self._faults = faults
         self._ids = MessageIds()
         self._backlogs: dict[str, Backlog] = {}
         self._subscribers: dict[str, set[str]] = {}
@@ -159,14 +162,17 @@ class Broker:
         ]
         backlogs = [self._backlogs[name] for name in self._subscribers.get(topic, ())]
         owed = {
-            backlog.subscription: [
-                message for message in messages if backlog.accepts(message.attributes)
-            ]
+            backlog.subscription: self._faults.arrivals(
+                backlog.subscription,
+                [message for message in messages if backlog.accepts(message.attributes)],
+            )
             for backlog in backlogs
         }
-        self._log.append(owed)
+        self._log.append(
+            {name: [one.message for one in arrivals] for name, arrivals in owed.items()}
+        )
         for backlog in backlogs:
-            backlog.add(owed[backlog.subscription])
+            backlog.receive(owed[backlog.subscription])
         return [message.message_id for message in messages]
 
     def backlog(self, subscription: str) -> Backlog:

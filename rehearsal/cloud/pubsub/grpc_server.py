@@ -17,6 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from rehearsal.cloud.call_log import CallRecord
 from rehearsal.cloud.errors import ApiError, failed_precondition, invalid_argument, unauthenticated
+from rehearsal.cloud.faults.injector import ConnectionDroppedError, Subject
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.grpc_methods import PUBLISHER, SUBSCRIBER, UnaryMethod
@@ -148,8 +149,10 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
 
         async def answer() -> Proto:
             call.principal = find_principal()
-            self._require(call.principal, method.method_id, method.parameter, resource)
-            return await method.answer(self._broker, request, call.principal)
+            subject = Subject(method.method_id, resource, call.principal)
+            async with self._cloud.faults.around(subject, call.injected):
+                self._require(call.principal, method.method_id, method.parameter, resource)
+                return await method.answer(self._broker, request, call.principal)
 
         return await call.run(answer, context)
 
@@ -161,6 +164,9 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
         call = _LoggedCall(self._cloud, f"{SUBSCRIPTIONS}.streamingPull", name)
         try:
             call.principal = find_principal()
+            subject = Subject(f"{SUBSCRIPTIONS}.streamingPull", name, call.principal)
+            async with self._cloud.faults.around(subject, call.injected):
+                pass
             require = functools.partial(
                 self._require, call.principal, f"{SUBSCRIPTIONS}.pull", "subscription", name
             )
@@ -168,7 +174,8 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
             call.write(None)
             async for response in stream.responses(requests):
                 yield response
-        except ApiError as error:
+        except (ApiError, ConnectionDroppedError) as problem:
+            error = _told(problem)
             call.write(error)
             await _abort(context, error)
 
@@ -194,11 +201,17 @@ class _LoggedCall:
         self._resource = resource
         self._began_at_s = time.time()
         self.principal = "anonymous"
+        self._fault = ""
+
+    def injected(self, fault: str) -> None:
+        """Note what a fault rule injected."""
+        self._fault = fault
 
     async def run(self, answer: Callable[[], Awaitable[Proto]], context: Context) -> Proto:
         try:
             response = await answer()
-        except ApiError as error:
+        except (ApiError, ConnectionDroppedError) as problem:
+            error = _told(problem)
             self.write(error)
             await _abort(context, error)
         self.write(None)
@@ -216,8 +229,16 @@ class _LoggedCall:
                 code=error.code if error else 200,
                 ms=round((time.time() - self._began_at_s) * 1000, 3),
                 message=error.message if error else "",
+                fault=self._fault,
             )
         )
+
+
+def _told(problem: ApiError | ConnectionDroppedError) -> ApiError:
+    """Return what a client sees: of a dropped connection, what gRPC itself would say."""
+    if isinstance(problem, ApiError):
+        return problem
+    return ApiError(503, "UNAVAILABLE", "Socket closed")
 
 
 async def _decline(path: str, _request: bytes, context: Context) -> bytes:

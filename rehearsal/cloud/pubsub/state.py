@@ -4,6 +4,7 @@ from weakref import WeakKeyDictionary
 
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pubsub.broker import Broker
+from rehearsal.cloud.pubsub.message_faults import MessageFaults
 from rehearsal.cloud.pubsub.message_log import MessageLog
 from rehearsal.cloud.pubsub.push import Pushers
 
@@ -16,6 +17,13 @@ def broker_of(cloud: LocalCloud) -> Broker:
     if broker is None:
         log = MessageLog(cloud.data_dir / "messages.sqlite")
         pushers = Pushers(cloud.tokens.identity_token)
-        broker = Broker(cloud.store, log, cloud.iam, pushers, project_number=cloud.project_number)
+        broker = Broker(
+            cloud.store,
+            log,
+            cloud.iam,
+            pushers,
+            MessageFaults(cloud.faults, cloud.log),
+            project_number=cloud.project_number,
+        )
         _BROKERS[cloud] = broker
     return broker

@@ -11,6 +11,7 @@ from typing import Any
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.faults.injector import raise_operation_error
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run import conditions, templates
 from rehearsal.cloud.run.containers import Containers
@@ -161,6 +162,7 @@ class RunController:
         revision = self.services.new_revision(service)["name"]
         self.services.record(name, {"latestCreatedRevision": revision})
         try:
+            raise_operation_error()
             await self._serve(name, revision)
         except ApiError as error:
             reason = _REVISION_REASONS.get(error.status, "")

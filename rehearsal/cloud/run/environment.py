@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pipeline import Request
 from rehearsal.cloud.run.images import Program
@@ -128,7 +129,10 @@ async def _secret(cloud: LocalCloud, version: str, account: str) -> str:
         body={},
         principal=f"serviceAccount:{account}",
     )
-    answer = await cloud.pipeline.answer(request)
+    try:
+        answer = await cloud.pipeline.answer(request)
+    except ConnectionDroppedError as error:
+        raise ApiError(503, "UNAVAILABLE", "The connection was dropped.") from error
     assert answer is not None
     return base64.b64decode(answer["payload"]["data"]).decode()
 

@@ -1,0 +1,1 @@
+"""Faults by rule: refusals, lost replies, failed operations, lost and doubled messages."""

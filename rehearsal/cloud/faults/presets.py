@@ -1,0 +1,107 @@
+"""Well-known errors by name, in Google's words, for rules that need not spell them out.
+
+Texts may use `{service}` (`pubsub.googleapis.com`), `{project}` and `{resource}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import ERROR_INFO, ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """An error: HTTP status, canonical code, message, and the reason of its details."""
+
+    code: int
+    status: str
+    message: str
+    reason: str = ""
+    info_reason: str = ""
+
+    def error(self, *, service: str, project: str, resource: str) -> ApiError:
+        """Return the error of a call."""
+        values = {"service": service, "project": project, "resource": resource}
+        details: tuple[JsonObject, ...] = ()
+        if self.info_reason:
+            metadata = {"service": service, "consumer": f"projects/{project}"}
+            details = (
+                {
+                    "@type": ERROR_INFO,
+                    "reason": self.info_reason,
+                    "domain": "googleapis.com",
+                    "metadata": metadata,
+                },
+            )
+        message = self.message.format_map(values)
+        return ApiError(self.code, self.status, message, reason=self.reason, details=details)
+
+
+_NOT_READY: Final = "Revision of '{resource}' is not ready and cannot serve traffic."
+PRESETS: Final[Mapping[str, Preset]] = {
+    "SERVICE_DISABLED": Preset(
+        403,
+        "PERMISSION_DENIED",
+        "{service} has not been used in project {project} before or it is disabled. Enable it by"
+        " visiting https://console.developers.google.com/apis/api/{service}/overview?project="
+        "{project} then retry. If you enabled this API recently, wait a few minutes for the action"
+        " to propagate to our systems and retry.",
+        reason="accessNotConfigured",
+        info_reason="SERVICE_DISABLED",
+    ),
+    "RATE_LIMIT_EXCEEDED": Preset(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service"
+        " '{service}' for consumer 'projects/{project}'.",
+        info_reason="RATE_LIMIT_EXCEEDED",
+    ),
+    "PERMISSION_DENIED": Preset(403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "ACT_AS_DENIED": Preset(
+        403,
+        "PERMISSION_DENIED",
+        "Permission 'iam.serviceaccounts.actAs' denied on service account of {resource}"
+        " (or it may not exist).",
+    ),
+    "NOT_FOUND": Preset(404, "NOT_FOUND", "Resource '{resource}' was not found."),
+    "SA_NOT_FOUND": Preset(
+        400, "INVALID_ARGUMENT", "Service account of {resource} does not exist."
+    ),
+    "CONCURRENT_POLICY": Preset(
+        409,
+        "ABORTED",
+        "There were concurrent policy changes. Please retry the whole read-modify-write with"
+        " exponential backoff.",
+    ),
+    "ALREADY_EXISTS": Preset(
+        409, "ALREADY_EXISTS", "Resource '{resource}' already exists.", reason="alreadyExists"
+    ),
+    "ACTIVATION_IN_PROGRESS": Preset(
+        400, "FAILED_PRECONDITION", "Another activation or deactivation is in progress."
+    ),
+    "ORGANIZATION_POLICY": Preset(
+        400,
+        "FAILED_PRECONDITION",
+        "One or more users named in the policy do not belong to a permitted customer, perhaps due"
+        " to an organization policy.",
+    ),
+    "INTERNAL": Preset(500, "INTERNAL", "Internal error encountered."),
+    "BAD_GATEWAY": Preset(502, "UNAVAILABLE", "Bad gateway."),
+    "UNAVAILABLE": Preset(503, "UNAVAILABLE", "The service is currently unavailable."),
+    "DEADLINE": Preset(504, "DEADLINE_EXCEEDED", "Deadline exceeded."),
+    # For operations.
+    "CONTAINER_FAILED": Preset(
+        400,
+        "FAILED_PRECONDITION",
+        f"{_NOT_READY} The user-provided container failed to start and listen on the port defined"
+        " provided by the PORT=8080 environment variable within the allocated timeout.",
+    ),
+    "IMAGE_NOT_FOUND": Preset(404, "NOT_FOUND", f"{_NOT_READY} Image not found."),
+    "SECRET_DENIED": Preset(
+        500, "INTERNAL", f"{_NOT_READY} Permission denied on secret for Revision service account."
+    ),
+}
