@@ -23,11 +23,18 @@ from orchestration.automation.stacks import StackOperations
 from orchestration.concurrency import run_all
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.environments import Environment
-from orchestration.errors import ConductorError, SeveralFailed
+from orchestration.errors import ConductorError, SeveralFailed, StackFailed
 from orchestration.wording import counted
 
 # Layers that go down together, after those that stand on them.
 LAYERS_DOWN = (("services",), ("dataflow",), ("director", "images"), ("foundation",))
+
+# How the provider says that a bucket holds objects, and what a user can do about it.
+IS_NOT_EMPTY = "`force_destroy`"
+EMPTY_IT = (
+    "delete its objects, or give its dataflow `lifecycle: {strategy: ephemeral}`; then run `up`"
+    " and `destroy` again"
+)
 
 Waves = tuple[tuple[str, ...], ...]
 
@@ -91,7 +98,12 @@ class Destruction:
         return tuple(results)
 
     def _destroy(self, stack: str) -> StackResult:
-        result = self._operations.destroy(stack, spares_protected=True, on_event=self._on_event)
+        try:
+            result = self._operations.destroy(stack, spares_protected=True, on_event=self._on_event)
+        except StackFailed as error:
+            if IS_NOT_EMPTY in error.message:
+                error.hint = EMPTY_IT
+            raise
         held = self._operations.resources(stack)
         if left := tuple(item for item in held if item.is_custom and item.is_protected):
             self._protected[stack] = left
