@@ -29,8 +29,9 @@ format: $(INSTALLED) ## Format the code.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(INSTALLED) ## Write the reference pages anew from the code; prints those that changed.
+docs: $(INSTALLED) ## Write the reference pages anew from the code.
 	@$(BIN)/python docs/reference/regenerate.py
+	@$(BIN)/python -m architecture.reference
 
 lock: $(BIN)/uv ## Pin the newest versions that fit pyproject.toml.
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header \

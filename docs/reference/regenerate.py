@@ -1,8 +1,8 @@
-"""Writes the pages of this folder that say what the code says: commands, errors and exit codes.
+"""Writes the files of this folder that say what the code says: commands, errors, exit codes.
 
-Run `.venv/bin/python docs/reference/regenerate.py`, or `make docs`, after a command, an option or
-an error has changed; `tests/docs` fails until then. `settings.md` is written by hand, and a test
-compares its names with the code's; the page of the architecture file is `architecture.reference`'s.
+Run `make docs`, or `.venv/bin/python docs/reference/regenerate.py`, after a command, an option, an
+error or the run report has changed; `tests/docs` fails until then. `settings.md` is written by hand
+and compared with the code by a test; the architecture file's are `architecture.reference`'s.
 """  # noqa: INP001 - a script among documents, no package
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ast
 import functools
 import importlib
 import inspect
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -68,6 +69,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "errors.md": errors_page(),
         "exit-codes.md": exit_codes_page(),
+        "run-report.schema.json": run_report_schema(),
     }
 
 
@@ -109,11 +111,11 @@ def section(name: str, command: Any) -> Iterator[str]:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     required = [f"{one.opts[0]} {value_of(one)}" for one in options if one.required]
-    places = [one.metavar if one.required else f"[{one.metavar}]" for one in arguments]
+    places = [value_of(one) if one.required else f"[{value_of(one)}]" for one in arguments]
     yield "```sh\n" + " ".join([name, *places, *required, "[OPTIONS]"]) + "\n```"
     yield inspect.cleandoc(command.help)
     if arguments:
-        yield table("argument", [(f"`{one.metavar}`", one) for one in arguments])
+        yield table("argument", [(f"`{cell(value_of(one))}`", one) for one in arguments])
     if options:
         yield table(
             "option", [(spelling(one), one) for one in sorted(options, key=lambda one: one.opts[0])]
@@ -134,12 +136,12 @@ def table(what: str, rows: list[tuple[str, Any]]) -> str:
 def spelling(option: Any) -> str:
     """Give an option as it is typed."""
     names = " / ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    return names if option.is_flag else f"{names} `{value_of(option)}`"
+    return names if option.is_flag else f"{names} `{cell(value_of(option))}`"
 
 
-def value_of(option: Any) -> str:
-    """Name an option's value: as the code names it, else by the option."""
-    return str(option.metavar or option.name.upper()).replace("|", "\\|")
+def value_of(parameter: Any) -> str:
+    """Name what is to be given: as the code names it, else by the parameter's own name."""
+    return str(parameter.metavar or parameter.name.upper())
 
 
 def default(parameter: Any) -> str:
@@ -191,6 +193,13 @@ def exit_codes_page() -> str:
         "Before the engine starts, and for `conductor pulumi env`, the first table applies.",
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def run_report_schema() -> str:
+    """Give the schema of what `conductor report` writes for programs."""
+    from orchestration.conductor.reports import RunReport  # noqa: PLC0415 - see `commands_page`
+
+    return json.dumps(RunReport.model_json_schema(), indent=2) + "\n"
 
 
 def engine_exit_codes() -> Iterator[tuple[str, str]]:
