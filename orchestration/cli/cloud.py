@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(help="The local cloud of an environment.", no_args_is_help=True)
+faults = typer.Typer(
+    help="What goes wrong in the local cloud of an environment, by rule.", no_args_is_help=True
+)
+app.add_typer(faults, name="faults")
 
 EnvironmentName = Annotated[str, typer.Option("--env", help="The environment's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -51,3 +56,61 @@ def stop(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) ->
 
     with reported(as_json=as_json, debug=debug):
         stop_cloud(env, as_json=as_json)
+
+
+@app.command()
+def log(
+    env: EnvironmentName,
+    method: Annotated[
+        str, typer.Option(help="Only methods like this: 'pubsub.*', '*.setIamPolicy'.")
+    ] = "*",
+    principal: Annotated[
+        str, typer.Option(help="Only callers like this: 'serviceAccount:worker*'.")
+    ] = "*",
+    failed: Annotated[bool, typer.Option("--failed", help="Only errors and faults.")] = False,
+    last: Annotated[int, typer.Option(min=0, help="Only so many, the latest; 0 for all.")] = 50,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show every call that reached it: who, what, whether it was allowed, which fault it had."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
+    from orchestration.cli.disturbing import Selection, show_log  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        selection = Selection(method, principal, is_failed_only=failed, last=last)
+        show_log(env, selection, as_json=as_json)
+
+
+@faults.command("set")
+def set_faults(
+    file: Annotated[Path, typer.Argument(help="A YAML file of fault rules.")],
+    env: EnvironmentName,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Replace the fault rules by those of a file; they are in force at once."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
+    from orchestration.cli.disturbing import set_from_file  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        set_from_file(env, file, as_json=as_json)
+
+
+@faults.command("show")
+def show_faults(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Show the fault rules, and how often each matched and struck."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
+    from orchestration.cli.disturbing import show  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        show(env, as_json=as_json)
+
+
+@faults.command("clear")
+def clear_faults(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Drop every fault rule."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
+    from orchestration.cli.disturbing import clear  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        clear(env, as_json=as_json)
