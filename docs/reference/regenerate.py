@@ -48,7 +48,7 @@ EXIT_CODES: Mapping[int, str] = {
     3: "Blocked: something must happen first. `doctor`: a rehearsal lacks something.",
     4: "A run failed, and what it had changed was undone.",
     5: "A run failed, and undoing it failed too; the message names what is left.",
-    10: "`preview --detailed-exitcode` only: done, and there are changes.",
+    10: "`preview --detailed-exitcode`: done, and there are changes. `drift`: there is some.",
     130: "Ended by Ctrl-C or SIGTERM; what is up stays up.",
 }
 
