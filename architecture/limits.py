@@ -19,6 +19,11 @@ MESSAGING_NAME: Final = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 DATASET_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,1024}")
 TABLE_NAME: Final = re.compile(r"[\w -]{1,1024}")
 BUCKET_NAME: Final = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+IP_ADDRESS: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+GOOGLE_LIKE: Final = re.compile(r"g[o0]{2}g[l1]e")
+LOCATION: Final = re.compile(
+    r"[a-z]+-[a-z]+[0-9]+|us|eu|asia|nam[0-9]+|eur[0-9]+|asia[0-9]+", re.IGNORECASE
+)
 DATABASE_NAME: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 JOB_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,500}")
 

@@ -14,6 +14,7 @@ from architecture.checks import (
     graph,
     naming,
     references,
+    safety,
     testing,
     values,
     variables,
@@ -49,6 +50,12 @@ RULES: Final[tuple[Rule, ...]] = (
     values.policy_roles,
     testing.preflight_commands,
     variables.link_variables,
+    safety.reserved_variables,
+    safety.reserved_paths,
+    safety.public_principals,
+    safety.plain_secrets,
+    safety.bucket_names,
+    safety.locations,
 )
 
 

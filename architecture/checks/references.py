@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from architecture.checks.problem import Problem, placed_services
+from architecture.checks.safety import PUBLIC_PRINCIPALS
 from architecture.findings import shown
 from architecture.links import Where, all_links, placed_resources
 from architecture.misspelling import nearest, suggestion
@@ -26,7 +27,8 @@ def services_exist(arch: Architecture) -> Iterator[Problem]:
         if isinstance(resource, CloudSchedulerJob):
             yield from _judge("service", resource.target_service, known, (*where, "target_service"))
         for index, policy in enumerate(resource.iam_access_policy):
-            if policy.type == "service":
+            # Everybody is reported as what it is.
+            if policy.type == "service" and policy.name not in PUBLIC_PRINCIPALS:
                 place = (*where, "iam_access_policy", index, "name")
                 yield from _judge("service", policy.name, known, place)
 

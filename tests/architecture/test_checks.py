@@ -213,6 +213,29 @@ CASES = [
         "name: nightly\n          iam_access_policy: [{name: intake, role: roles/x}]",
         "{name: intake, role",
     ),
+    ("reserved-variable", "{MODE: fast}", "{PORT: fast}", "fast"),
+    ("reserved-variable", "{name: TOKEN,", "{name: K_SERVICE,", "K_SERVICE"),
+    (
+        "reserved-variable",
+        "producer_service: {name: intake}",
+        "producer_service: {name: intake, lookup: {method: env, key: PORT}}",
+        "PORT",
+    ),
+    ("reserved-path", "{path: /health}", "{path: /healthz}", "/healthz"),
+    ("reserved-path", "{path: /health}", "{path: /_ah/warmup}", "/_ah"),
+    (
+        "public-principal",
+        "name: returns-topic",
+        (
+            "name: returns-topic\n          iam_access_policy:"
+            " [{name: allUsers, role: roles/pubsub.publisher}]"
+        ),
+        "allUsers",
+    ),
+    ("plain-secret", "{MODE: fast}", "{MODE: AKIAABCDEFGHIJKLMNOP}", "AKIA"),
+    ("bad-bucket-name", "name: shop-receipts", "name: g00gle-shop", "g00gle"),
+    ("bad-bucket-name", "name: shop-receipts", "name: 10.0.0.1", "10.0.0.1"),
+    ("bad-location", "- name: sales", "- name: sales\n          location: Mars", "Mars"),
     ("director-topics", "{name: completions}", "{name: commands}", "commands}\ndataflows"),
     (
         "director-topics-missing",
@@ -275,6 +298,28 @@ def test_rule_finds_what_it_is_for(rule: str, old: str, new: str, wanted: str) -
     assert found[rule].message
     assert found[rule].fix
     assert (found[rule].line, found[rule].column) == place(text, wanted)
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new", "wanted"),
+    [
+        ("plain-secret", "{MODE: fast}", "{DB_PASSWORD: hunter2}", "hunter2"),
+        ("bucket-name-global", "name: shop-receipts", "name: receipts", "receipts\n"),
+        ("region-conflict", "- name: sales", "- name: sales\n          location: US", "US"),
+    ],
+)
+def test_what_may_be_meant_so_is_a_warning(rule: str, old: str, new: str, wanted: str) -> None:
+    """The file can be used; whoever wrote it is told."""
+    text = BASE.replace(old, new, 1)
+    (finding,) = findings_of(text)
+    assert (finding.rule, finding.severity) == (rule, Severity.WARNING)
+    assert (finding.line, finding.column) == place(text, wanted)
+
+
+@pytest.mark.parametrize("name", ["TOKEN_URL", "PASSWORD_FILE", "SECRET_NAME", "MODE"])
+def test_what_only_speaks_of_a_secret_is_none(name: str) -> None:
+    """A place or a name of a secret may stand in the file."""
+    assert findings_of(BASE.replace("MODE: fast", f"{name}: fast")) == ()
 
 
 def test_cycle_is_printed_as_a_path() -> None:
