@@ -5,7 +5,7 @@ revision serving, and a failed first one leaves the service without any.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from rehearsal.cloud.run import conditions, templates
 from rehearsal.cloud.run.containers import Containers
 from rehearsal.cloud.run.images import ImageFiles
 from rehearsal.cloud.run.proxy import Routing, ServiceProxy
-from rehearsal.cloud.run.runner import RevisionRunner, Workshop
+from rehearsal.cloud.run.runner import Workshop
 from rehearsal.cloud.run.services import Services
+from rehearsal.cloud.run.site import Site
+from rehearsal.cloud.run.traffic import shares_of
 from rehearsal.cloud.run.watchdog import Watchdog
 
 SERVICE_TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
@@ -32,16 +34,6 @@ _REVISION_REASONS = {
 }
 
 
-class _Site:
-    """One service at work: its URL and the revisions behind it."""
-
-    def __init__(self, proxy: ServiceProxy) -> None:
-        self.proxy = proxy
-        self.lock = asyncio.Lock()
-        self.serving: RevisionRunner | None = None
-        self.starting: RevisionRunner | None = None
-
-
 class RunController:
     """Every Cloud Run service of one local cloud."""
 
@@ -53,7 +45,7 @@ class RunController:
         images = ImageFiles(cloud.images, folder / "images")
         self._containers = Containers(cloud, self._watchdog)
         self._workshop = Workshop(cloud, images, self._containers, self._watchdog, folder)
-        self._sites: dict[str, _Site] = {}
+        self._sites: dict[str, Site] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
@@ -119,8 +111,8 @@ class RunController:
             {
                 "name": name,
                 "uri": f"http://127.0.0.1:{site.proxy.port}",
-                "revision": site.serving.names.revision if site.serving else None,
-                "pid": site.serving.pid if site.serving else None,
+                "revision": site.main.names.revision if site.main else None,
+                "pid": site.main.pid if site.main else None,
             }
             for name, site in sorted(self._sites.items())
         ]
@@ -142,6 +134,7 @@ class RunController:
             try:
                 if not self._is_current(service):
                     await self._replace_revision(name, service)
+                await self._shift_traffic(name, service["traffic"])
             except ApiError as error:
                 reason = _REVISION_REASONS.get(error.status, "")
                 failed = conditions.service_failed(error.message, reason)
@@ -163,38 +156,37 @@ class RunController:
         self.services.record(name, {"latestCreatedRevision": revision})
         try:
             raise_operation_error()
-            await self._serve(name, revision)
+            await self._start_revision(name, revision)
         except ApiError as error:
             reason = _REVISION_REASONS.get(error.status, "")
             failed = conditions.revision_failed(error.message, reason)
             self.services.settle_revision(revision, failed)
             raise
         self.services.settle_revision(revision, conditions.revision_ready())
-        self.services.record(
-            name,
-            {"latestReadyRevision": revision, "trafficStatuses": service["traffic"]},
-        )
+        self.services.record(name, {"latestReadyRevision": revision})
 
-    async def _serve(self, name: str, revision: str) -> None:
-        """Start a revision; once it serves it gets the traffic and the old one ends."""
-        site = self._sites[name]
+    async def _start_revision(self, name: str, revision: str) -> None:
         template = self.services.template(revision)
         assert template is not None
-        site.starting = RevisionRunner(self._workshop, revision, template)
-        try:
-            await site.starting.start()
-            old, site.serving = site.serving, site.starting
-        finally:
-            site.starting = None
-        if old is not None:
-            self._in_background(old.drain(_DRAIN_S))
+        await self._sites[name].run(self._workshop, revision, template)
+
+    async def _shift_traffic(self, name: str, traffic: Sequence[JsonObject]) -> None:
+        """Start what shall have traffic; once all of it serves, shift, and end the others."""
+        shares = shares_of(traffic, self.services.get(name)["latestReadyRevision"])
+        for revision in shares:
+            await self._start_revision(name, revision)
+        for idle in self._sites[name].shift(shares):
+            self._in_background(idle.drain(_DRAIN_S))
+        self.services.record(name, {"trafficStatuses": list(traffic)})
 
     async def _restart(self, name: str) -> None:
         """Start what served before the local cloud was restarted."""
         service = self.services.get(name)
         async with self._sites[name].lock:
             try:
-                await self._serve(name, service["latestReadyRevision"])
+                await self._shift_traffic(
+                    name, service.get("trafficStatuses") or service["traffic"]
+                )
             except ApiError as error:
                 reason = _REVISION_REASONS.get(error.status, "")
                 self.services.record(name, conditions.service_failed(error.message, reason))
@@ -211,21 +203,16 @@ class RunController:
     async def _open(self, name: str, port: int) -> int:
         proxy = ServiceProxy(self._cloud, name, lambda: self._routing(name))
         await proxy.start(port)
-        self._sites[name] = _Site(proxy)
+        self._sites[name] = Site(proxy)
         return proxy.port
 
     async def _close(self, name: str) -> None:
-        site = self._sites.pop(name)
-        await site.proxy.stop()
-        for runner in (site.serving, site.starting):
-            if runner is not None:
-                await runner.stop()
+        await self._sites.pop(name).close()
 
     def _routing(self, name: str) -> Routing:
         service = self.services.get(name)
-        site = self._sites[name]
         return Routing(
-            runner=site.serving or site.starting,
+            runner=self._sites[name].choose(),
             audiences=(*service["urls"], *(service.get("customAudiences") or ())),
             timeout_s=float(service["template"]["timeout"].removesuffix("s")),
             is_open=bool(service.get("invokerIamDisabled")),

@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Sequence
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import already_exists, failed_precondition, invalid_argument, not_found
+from rehearsal.cloud.errors import already_exists, invalid_argument, not_found
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run import conditions, templates
+from rehearsal.cloud.run.traffic import checked_traffic
 
 SERVICES = "run.services"
 REVISIONS = "run.revisions"
@@ -20,7 +21,6 @@ REVISIONS = "run.revisions"
 _TEMPLATES = "run.templates"
 
 _SERVICE_ID = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
-_LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 # What a caller may set; everything else is the service's own.
 _SETTABLE = frozenset(
     {
@@ -131,7 +131,12 @@ class Services:
             settings.get("template") or {}, default_account=self.default_account
         )
         templates.check(template)
-        _check_traffic(settings.get("traffic"))
+        traffic = checked_traffic(
+            settings.get("traffic") or (),
+            lambda revision: (
+                self._store.get(REVISIONS, f"{service['name']}/revisions/{revision}") is not None
+            ),
+        )
         kept = {key: value for key, value in service.items() if key not in _SETTABLE}
         return (
             kept
@@ -139,7 +144,7 @@ class Services:
             | settings
             | {
                 "template": template,
-                "traffic": [{"type": _LATEST, "percent": 100}],
+                "traffic": traffic,
                 "generation": str(int(service["generation"]) + 1),
                 "updateTime": conditions.now(),
                 "lastModifier": principal.partition(":")[2],
@@ -216,12 +221,3 @@ class Services:
         parent, _, service_id = service.rpartition("/")
         prefix = f"{parent}/" if service_id == "-" else f"{service}/revisions/"
         return [body for _, body in self._store.items(REVISIONS, prefix)]
-
-
-def _check_traffic(traffic: Sequence[JsonObject] | None) -> None:
-    for target in traffic or ():
-        kind = target.get("type") or _LATEST
-        if kind not in {_LATEST, "TRAFFIC_TARGET_ALLOCATION_TYPE_UNSPECIFIED"}:
-            raise failed_precondition(
-                "Traffic to anything but the latest revision is not modelled in the local cloud."
-            )
