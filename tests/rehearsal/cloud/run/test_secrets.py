@@ -18,7 +18,7 @@ def test_a_pinned_version_is_what_the_process_sees(
 ) -> None:
     """Later versions change nothing for a pinned variable; a disabled one stops a new revision."""
     email = local_cloud.account("worker")
-    body = {"replication": {"automatic": {}}}
+    body: dict[str, Any] = {"replication": {"automatic": {}}}
     expect(run.client.post(SECRETS, params={"secretId": "db-pass"}, json=body))
     for data in ("Zmlyc3Q=", "c2Vjb25k"):
         payload = {"payload": {"data": data}}
