@@ -25,7 +25,11 @@ def start(
         str | None, typer.Option("--project", help="The project that it serves.")
     ] = None,
     propagation: Annotated[
-        str, typer.Option(help="How grants are delayed: seeded or none.")
+        str,
+        typer.Option(
+            help="How grants are delayed: seeded, none, realistic (Google's minutes in scaled "
+            "time) or flickering (with false starts)."
+        ),
     ] = "seeded",
     as_json: AsJson = False,
     debug: Debug = False,

@@ -11,6 +11,7 @@ from orchestration.artifacts.planner import HydratedFile, read_architecture
 from orchestration.automation.engines import EngineName
 from orchestration.cli.console import output
 from orchestration.cli.progress import choose_progress
+from orchestration.cli.rehearsing import require_propagation
 from orchestration.cli.reporting import show_run
 from orchestration.conductor.assembly import OnFailure, RunOptions, stack_operations
 from orchestration.conductor.records import last_run
@@ -24,8 +25,6 @@ from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget
 from orchestration.wording import counted
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-PROPAGATION_MODES = ("seeded", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,7 @@ def open_request(request: Request) -> Opened:
     target = _target_name(request, environment)
     engine = one_of(EngineName, request.engine, "--engine")
     builder = choose_builder(one_of(BuilderName, request.builder, "--builder"), engine, environment)
-    if request.propagation not in PROPAGATION_MODES:
-        raise UsageError(
-            f"--propagation {request.propagation!r} is none of: {', '.join(PROPAGATION_MODES)}"
-        )
+    require_propagation(request.propagation)
     file = read_architecture(
         request.architecture,
         environment=environment.name,

@@ -7,16 +7,31 @@ import sys
 
 from orchestration.cli.console import output
 from orchestration.environments import Environment
+from orchestration.errors import UsageError
 from orchestration.settings import Settings
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget, running_cloud, stop_cloud_of
+
+PROPAGATION_MODES = ("seeded", "none", "realistic", "flickering")
+
+
+def require_propagation(mode: str) -> None:
+    """Refuse a way of delaying grants that the local cloud does not know.
+
+    Raises:
+        UsageError: the mode is none.
+    """
+    if mode not in PROPAGATION_MODES:
+        raise UsageError(f"--propagation {mode!r} is none of: {', '.join(PROPAGATION_MODES)}")
 
 
 def start_cloud(env: str, project: str | None, propagation: str, *, as_json: bool) -> None:
     """Start the environment's local cloud.
 
     Raises:
+        UsageError: there is no such propagation.
         CloudUnreachable: it did not start.
     """
+    require_propagation(propagation)
     environment = Environment(env, Settings.from_environment())
     record = environment.record()
     project_id = project or (record.project_id if record else DEFAULT_PROJECT)

@@ -30,7 +30,11 @@ class Iam:
     ) -> None:
         self._store = store
         self._project_id = project_id
+        self._delays = delays
+        self._clock = clock
         self._policies = Policies(store, delays, clock)
+        # When new service accounts are found; of those before a restart all are.
+        self._accounts_found_at: dict[str, float] = {}
 
     def require(self, principal: str, permission: str, resource: str) -> None:
         """Refuse unless the principal has the permission on the resource now.
@@ -95,11 +99,19 @@ class Iam:
         elif not is_role_name(role):
             raise invalid_argument(f"Role {role} is not supported for this resource.")
         for member in binding.get("members") or ():
-            check_member(member, project_id=self._project_id, account_exists=self._account_exists)
+            check_member(member, project_id=self._project_id, account_exists=self.knows_account)
 
-    def _account_exists(self, email: str) -> bool:
+    def expect_account(self, email: str) -> None:
+        """Take note of a new service account, which may not be found at once."""
+        found_at = self._clock() + self._delays.until_account_is_found(email)
+        self._accounts_found_at[email] = found_at
+
+    def knows_account(self, email: str) -> bool:
+        """Tell whether a service account of the project is found by now."""
         name = f"projects/{self._project_id}/serviceAccounts/{email}"
-        return self._store.get(ACCOUNTS, name) is not None
+        if self._store.get(ACCOUNTS, name) is None:
+            return False
+        return self._clock() >= self._accounts_found_at.get(email, 0.0)
 
     def _permissions(self, role: str) -> Collection[str]:
         if not role.startswith("projects/"):

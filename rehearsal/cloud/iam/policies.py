@@ -116,10 +116,12 @@ class Policies:
             changes = _settled(known.get(grant, []), now)
             is_wanted = grant in wanted
             if is_wanted != (changes[-1][1] if changes else False):
-                delay = 0.0 if immediately else self._delays.of(resource, *grant)
+                steps = [(0.0, is_wanted)]
+                if not immediately:
+                    steps = list(self._delays.steps(resource, *grant, is_granted=is_wanted))
                 # A later change never works before an earlier one.
-                begins_at = max(now + delay, changes[-1][0] if changes else 0.0)
-                changes.append((begins_at, is_wanted))
+                earliest = changes[-1][0] if changes else 0.0
+                changes += [(max(now + delay, earliest), works) for delay, works in steps]
             if changes and not (len(changes) == 1 and not changes[0][1]):
                 merged.append((*grant, changes))
         return merged

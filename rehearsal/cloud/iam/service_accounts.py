@@ -41,13 +41,13 @@ class ServiceAccounts:
         self._store = cloud.store
 
     def get(self, name: str) -> JsonObject:
-        """Return an account.
+        """Return an account; a new one may not be found for a while.
 
         Raises:
             ApiError: 404.
         """
         body = self._store.get(ACCOUNTS, name)
-        if body is None:
+        if body is None or not self._cloud.iam.knows_account(body["email"]):
             raise not_found(f"Unknown service account: {name}")
         return body
 
@@ -88,6 +88,7 @@ class ServiceAccounts:
             "oauth2ClientId": str(10**20 + secrets.randbelow(9 * 10**20)),
         }
         self._store.put(ACCOUNTS, name, body)
+        self._cloud.iam.expect_account(email)
         return body
 
     async def _list(self, _call: Call) -> JsonObject:

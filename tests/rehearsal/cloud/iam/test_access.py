@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from rehearsal.cloud.iam.propagation import Delays, Propagation
+from rehearsal.cloud.iam.propagation import TIME_SCALE, Delays, Propagation
 
 PROJECT = "/resourcemanager/v1/projects/local-proj"
 ACCOUNTS = "/iam/v1/projects/local-proj/serviceAccounts"
 LIST = "/serviceusage/v1/projects/local-proj/services"
+
+
+class FixedClock:
+    """A time that passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = time.time()
+
+    def __call__(self) -> float:
+        """Seconds since the epoch."""
+        return self.now_s
 
 
 @pytest.fixture(name="seeded")
@@ -74,10 +87,67 @@ def test_delays_repeat_for_a_seed_and_differ_between_grants() -> None:
     ]
     assert len(set(drawn)) == 50
     assert all(1 <= delay <= 3 for delay in drawn)
+
+
+def test_realistic_delays_are_googles_in_scaled_time() -> None:
+    """Typically two minutes, now and then beyond seven; each role has a pace of its own."""
     realistic = Delays(Propagation.REALISTIC, 7)
-    drawn = sorted(realistic.of("projects/p", "roles/x", f"user:{n}@a.test") for n in range(500))
-    assert 90 < drawn[250] < 150
-    assert drawn[-1] > 420
+
+    def minutes(role: str) -> list[float]:
+        members = (f"user:{n}@a.test" for n in range(500))
+        return sorted(realistic.of("projects/p", role, who) / TIME_SCALE / 60 for who in members)
+
+    medians = [minutes(f"roles/{number}")[250] for number in range(10)]
+    assert all(1.3 < median < 3 for median in medians)
+    assert max(medians) > 1.2 * min(medians)
+    assert any(minutes(f"roles/{number}")[-1] > 7 for number in range(10))
+
+
+def test_a_grant_may_work_and_fail_again_before_it_works_for_good(start_cloud: Any) -> None:
+    """With false starts the effect is not monotone; its last change is what was asked."""
+    delays = Delays(Propagation.FLICKERING, 7)
+    members = [f"user:{n}@a.test" for n in range(20)]
+    steps = [delays.steps("projects/p", "roles/x", who, is_granted=True) for who in members]
+    assert {len(one) for one in steps} == {1, 3}
+    for one in steps:
+        assert sorted(one) == one
+        assert one[-1][1] is True
+    clock = FixedClock()
+    with start_cloud(Propagation.FLICKERING, clock) as cloud:
+        iam = cloud.cloud.iam
+        policy = iam.get_policy("projects/local-proj")
+        role = {"role": "roles/pubsub.viewer", "members": members}
+        bindings = [*policy["bindings"], role]
+        iam.set_policy("projects/local-proj", policy | {"bindings": bindings})
+        seen: dict[str, list[bool]] = {who: [] for who in members}
+        for _ in range(400):
+            for who, effects in seen.items():
+                effects.append(iam.allows(who, "pubsub.topics.list", "projects/local-proj"))
+            clock.now_s += 0.1
+    assert all(effects[-1] for effects in seen.values())
+    changes = {sum(a != b for a, b in pairwise(effects)) for effects in seen.values()}
+    assert changes == {1, 3}
+
+
+def test_a_new_account_may_not_be_found_at_first(start_cloud: Any, expect: Any) -> None:
+    """As with Google some are missing for a moment: for reading and in policies."""
+    clock = FixedClock()
+    with start_cloud(Propagation.REALISTIC, clock) as cloud:
+        cloud.enable("iam")
+        accounts = "/iam/v1/projects/local-proj/serviceAccounts"
+        emails = [cloud.account(f"worker-{number}") for number in range(10)]
+        codes = [cloud.deployer.get(f"{accounts}/{email}").status_code for email in emails]
+        assert set(codes) == {200, 404}
+        missing = emails[codes.index(404)]
+        binding = {"role": "roles/viewer", "members": [f"serviceAccount:{missing}"]}
+        body = {"policy": {"bindings": [binding]}}
+        url = f"{accounts}/{emails[codes.index(200)]}:setIamPolicy"
+        assert (
+            "does not exist" in expect(cloud.deployer.post(url, json=body), 400)["error"]["message"]
+        )
+        clock.now_s += 1
+        expect(cloud.deployer.get(f"{accounts}/{missing}"))
+        expect(cloud.deployer.post(url, json=body))
 
 
 def test_project_grant_covers_what_is_below(local_cloud: Any, expect: Any) -> None:
