@@ -8,6 +8,7 @@ one takes its place, so that one pass finds everything.
 from __future__ import annotations
 
 import functools
+import json
 import re
 import types
 import typing
@@ -18,13 +19,10 @@ from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from architecture import durations
-from architecture.findings import Severity, shown
+from architecture.findings import Report, Severity, shown
 from architecture.misspelling import suggestion
 from architecture.model import Dataflow, DurationText, Service, ServiceMapping
 from architecture.yaml_tree import Mapping, Node, Scalar, Sequence
-
-Report = Callable[[Severity, str, tuple[int, int], str, str], None]
-"""Takes severity, rule, (line, column), message and fix of what was found."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,16 +32,23 @@ _BOOLEANS: Final = {"true": True, "True": True, "false": False, "False": False}
 _ABSENT: Final = object()
 
 
-def bind(root: Node, model: type[M], report: Report) -> M:
+OnOlder = Callable[[Scalar, str], None]
+"""Takes a value in an older form, and what would be written for it today."""
+
+
+def bind(
+    root: Node, model: type[M], report: Report, on_older: OnOlder = lambda _node, _new: None
+) -> M:
     """Return the tree as a model; whatever does not fit is reported and left empty."""
-    return typing.cast("M", _Binder(report).model(root, model))
+    return typing.cast("M", _Binder(report, on_older).model(root, model))
 
 
 class _Binder:
     """Walks the tree along the model's annotations."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, on_older: OnOlder) -> None:
         self._report = report
+        self._on_older = on_older
 
     def model(self, node: Node, model: type[BaseModel], key: str | None = None) -> object:
         """Bind a mapping; `key` is the one under which it stands in a mapping of models."""
@@ -54,6 +59,7 @@ class _Binder:
                 f"a bare name {shown(node.text)} is the older form of a link",
                 f"write `name: {node.text}` below it",
             )
+            self._on_older(node, f"{{name: {quoted(node)}}}")
             return ServiceMapping(name=node.text)
         values: dict[str, object] = {}
         if not isinstance(node, Mapping):
@@ -193,6 +199,7 @@ class _Binder:
             return node.text
         message = f"{shown(node.text)} is a bare count of nanoseconds"
         self._warn(node, "older-form", message, f"write `{converted}`")
+        self._on_older(node, converted)
         return converted
 
     def _json(self, node: Node) -> JsonValue:
@@ -222,6 +229,12 @@ _SCALARS: Final[dict[object, str]] = {
     bool: "true or false",
     int: "a whole number",
 }
+
+
+def quoted(node: Scalar) -> str:
+    """Return a value as it can be written inside braces, where more texts need quotes."""
+    is_safe = node.is_plain and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", node.text)
+    return node.text if is_safe else json.dumps(node.text, ensure_ascii=False)
 
 
 def _is_null(node: Node) -> bool:

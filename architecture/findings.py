@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -41,6 +41,10 @@ class InvalidArchitecture(Exception):  # noqa: N818 - named after what it report
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(map(str, self.findings)))
+
+
+Report = Callable[[Severity, str, tuple[int, int], str, str], None]
+"""Takes severity, rule, (line, column), message and fix of what was found."""
 
 
 def shown(text: str) -> str:

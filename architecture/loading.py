@@ -13,8 +13,11 @@ from typing import Final
 from architecture.binding import bind
 from architecture.checks import check
 from architecture.findings import Finding, InvalidArchitecture, Severity, one_line
+from architecture.generations import deployment_file, to_newest
+from architecture.generations import is_older as is_older_generation
 from architecture.model import Architecture
-from architecture.yaml_tree import Node, UnreadableYaml, locate, parse
+from architecture.source import Replacement, Source
+from architecture.yaml_tree import Mapping, Node, Scalar, UnreadableYaml, locate, parse
 
 MAX_BYTES: Final = 10_000_000
 """A larger file is no architecture; one with 3,000 services has some 3 MB."""
@@ -24,18 +27,20 @@ MAX_MESSAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A usable architecture, what should be better in its file, and where that is."""
+    """A usable architecture, what should be better in its file, and the file itself."""
 
     architecture: Architecture
     warnings: tuple[Finding, ...]
     path: Path
+    source: Source
 
 
 @dataclass(slots=True)
 class _Findings:
-    """Collects what is wrong in one file."""
+    """Collects what is wrong in one file, and what would be written otherwise today."""
 
     path: Path
+    replacements: dict[tuple[int, int], Replacement] = field(default_factory=dict)
     found: dict[Finding, None] = field(default_factory=dict)
 
     def add(
@@ -44,6 +49,10 @@ class _Findings:
         message, fix = one_line(message, MAX_MESSAGE), one_line(fix, MAX_MESSAGE)
         # The same text can be reached many times, through aliases.
         self.found[Finding(rule, severity, self.path, *place, message, fix)] = None
+
+    def older(self, node: Scalar, text: str) -> None:
+        if node.start >= 0:
+            self.replacements[node.start, node.end] = Replacement(node.start, node.end, text)
 
     def refused(self, rule: str, message: str, fix: str) -> InvalidArchitecture:
         self.add(Severity.ERROR, rule, (0, 0), message, fix)
@@ -61,7 +70,12 @@ def load(path: Path) -> Loaded:
         InvalidArchitecture: the file cannot be read or has errors; carries all of them.
     """
     findings = _Findings(path)
-    return _understand(_read(path, findings), findings)
+    content = _read(path, findings)
+    try:
+        return _understand(content.decode("utf-8-sig"), content, findings)
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} of the file is not UTF-8"
+        raise findings.refused("not-utf8", message, "save the file as UTF-8") from None
 
 
 def loads(text: str, path: Path) -> Loaded:
@@ -70,10 +84,15 @@ def loads(text: str, path: Path) -> Loaded:
     Raises:
         InvalidArchitecture: the text has errors; carries all of them.
     """
-    return _understand(text, _Findings(path))
+    return _understand(text, text.encode("utf-8", "surrogatepass"), _Findings(path))
 
 
-def _read(path: Path, findings: _Findings) -> str:
+def dump(loaded: Loaded) -> bytes:
+    """Return the file as it was read, byte for byte."""
+    return loaded.source.content
+
+
+def _read(path: Path, findings: _Findings) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -86,14 +105,10 @@ def _read(path: Path, findings: _Findings) -> str:
     if len(content) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES:,} bytes"
         raise findings.refused("too-large", message, "is it an architecture file?")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"byte {error.start} of the file is not UTF-8"
-        raise findings.refused("not-utf8", message, "save the file as UTF-8") from None
+    return content
 
 
-def _understand(text: str, findings: _Findings) -> Loaded:
+def _understand(text: str, content: bytes, findings: _Findings) -> Loaded:
     try:
         root = parse(text)
     except UnreadableYaml as error:
@@ -102,12 +117,34 @@ def _understand(text: str, findings: _Findings) -> Loaded:
         raise InvalidArchitecture(findings.in_order()) from None
     if root is None:
         raise findings.refused("empty-file", "the file is empty", "start with `name:`")
-    architecture = bind(root, Architecture, findings.add)
+    is_older = is_older_generation(root)
+    if is_older:
+        root = _joined(root, findings)
+    architecture = bind(root, Architecture, findings.add, findings.older)
     _check(architecture, root, findings)
     found = findings.in_order()
     if any(finding.severity is Severity.ERROR for finding in found):
         raise InvalidArchitecture(found)
-    return Loaded(architecture, found, findings.path)
+    source = Source(content, root, tuple(findings.replacements.values()), is_split=is_older)
+    return Loaded(architecture, found, findings.path, source)
+
+
+def _joined(root: Node, findings: _Findings) -> Node:
+    """Join a services file of the older generation with the deployment file beside it."""
+    assert isinstance(root, Mapping), "nothing else is of the older generation"
+    beside = deployment_file(findings.path)
+    deployment = None
+    if beside is not None and beside.is_file():
+        apart = _Findings(beside)
+        try:
+            deployment = parse(_read(beside, apart).decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise apart.refused("not-utf8", "the file is not UTF-8", "save it as UTF-8") from None
+        except UnreadableYaml as error:
+            place = (error.line, error.column)
+            apart.add(Severity.ERROR, error.rule, place, error.message, error.fix)
+            raise InvalidArchitecture(apart.in_order()) from None
+    return to_newest(root, deployment, findings.add)
 
 
 def _check(architecture: Architecture, root: Node, findings: _Findings) -> None:

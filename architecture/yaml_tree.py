@@ -37,13 +37,19 @@ class UnreadableYaml(Exception):  # noqa: N818 - named after what it reports, no
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value, as its text; `is_plain` when written without quotes."""
+    """A single value, as its text; `is_plain` when written without quotes.
+
+    `start` and `end` are where it stands in the file's text, as a slice; -1 where an anchor or a
+    tag stands with it.
+    """
 
     text: str
     is_plain: bool
     line: int
     column: int
     size: int = 1
+    start: int = -1
+    end: int = -1
 
     @property
     def is_null(self) -> bool:
@@ -144,7 +150,9 @@ class _Composer:
                 self._check_tag(event)
                 event.value.encode()  # The slow parser lets half a surrogate pair through.
                 line, column = _place(event)
-                scalar = Scalar(event.value, _is_plain(event), line, column)
+                start, end = _span(event)
+                plain = _is_plain(event)
+                scalar = Scalar(event.value, plain, line, column, start=start, end=end)
                 self._add(scalar, event.anchor, event)
             case yaml.CollectionStartEvent():
                 self._begin(event)
@@ -231,6 +239,12 @@ def _is_plain(event: yaml.ScalarEvent) -> bool:
 def _place(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1) if mark else (0, 0)
+
+
+def _span(event: yaml.ScalarEvent) -> tuple[int, int]:
+    if event.anchor or event.tag or not event.start_mark or not event.end_mark:
+        return -1, -1
+    return event.start_mark.index, event.end_mark.index
 
 
 def _refused(event: yaml.Event, rule: str, message: str, fix: str) -> UnreadableYaml:

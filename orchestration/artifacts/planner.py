@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from architecture.findings import InvalidArchitecture, Severity
+from architecture.findings import Finding, InvalidArchitecture, Severity
 from architecture.hydration import hydrate
 from architecture.loading import load
 from architecture.model import Architecture
@@ -77,6 +77,24 @@ def read_architecture(
     if placeholders is not None:
         architecture = with_placeholders(architecture, placeholders)
     return HydratedFile(architecture, tuple(str(finding) for finding in loaded.warnings))
+
+
+def findings_of(path: Path, *, environment: str, project_id: str) -> tuple[Finding, ...]:
+    """Give everything that is found in a file, errors and warnings, in the file's order."""
+    try:
+        loaded = load(path)
+    except InvalidArchitecture as error:
+        return error.findings
+    try:
+        hydrate(
+            loaded.architecture,
+            base_dir=path.parent,
+            project_id=project_id,
+            environment=environment,
+        )
+    except InvalidArchitecture as error:
+        return (*loaded.warnings, *(replace(finding, path=path) for finding in error.findings))
+    return loaded.warnings
 
 
 class LocalPlanner:

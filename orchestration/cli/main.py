@@ -263,20 +263,50 @@ def check(
             "--explain", help="Show every value that the environment gets, and where it comes from."
         ),
     ] = False,
+    written_as: Annotated[
+        str,
+        typer.Option("--format", metavar="text|json|sarif", help="How findings are written."),
+    ] = "text",
+    migrate: Annotated[
+        bool,
+        typer.Option(
+            "--migrate",
+            help="Write the file in the newest form: to --out, by default to the terminal.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A new file, for --migrate.")
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Say what is wrong in an architecture file, where, and what to do; touches no cloud."""
-    from orchestration.cli import checking, explaining  # noqa: PLC0415 - see the module's docstring
-    from orchestration.cli.console import reported  # noqa: PLC0415
+    """Say what is wrong in an architecture file, where, and what to do; touches no cloud.
 
-    with reported(as_json=as_json, debug=debug):
-        if explain:
+    Exits 2 with errors, 0 with warnings only.
+    """
+    from orchestration.cli import (  # noqa: PLC0415 - see the module's docstring
+        checking,
+        explaining,
+        migrating,
+    )
+    from orchestration.cli.console import reported  # noqa: PLC0415
+    from orchestration.cli.deploying import one_of  # noqa: PLC0415
+
+    with reported(as_json=as_json and explain, debug=debug):
+        if migrate:
+            migrating.migrate(architecture, out)
+        elif explain:
             explaining.explain_values(
                 architecture, env, project=project, source_root=source_root, as_json=as_json
             )
         else:
-            checking.check(architecture, env, project=project, as_json=as_json)
+            form = "json" if as_json else written_as
+            checking.check(
+                architecture,
+                env,
+                project=project,
+                written_as=one_of(checking.CheckFormat, form, "--format"),
+            )
 
 
 @app.command()
