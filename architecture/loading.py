@@ -21,6 +21,9 @@ from architecture.yaml_tree import Mapping, Node, Scalar, UnreadableYaml, locate
 
 MAX_BYTES: Final = 10_000_000
 """A larger file is no architecture; one with 3,000 services has some 3 MB."""
+MAX_ITEMS: Final = 250_000
+"""Lines and commas; one with 3,000 services has some 100,000. Counting them costs nothing, reading
+what is behind them does."""
 MAX_MESSAGE: Final = 500
 """Messages quote what others wrote, which can be of any length."""
 
@@ -109,6 +112,9 @@ def _read(path: Path, findings: _Findings) -> bytes:
 
 
 def _understand(text: str, content: bytes, findings: _Findings) -> Loaded:
+    if text.count("\n") + text.count(",") > MAX_ITEMS:
+        message = f"the file has more than {MAX_ITEMS:,} lines and list items"
+        raise findings.refused("too-large", message, "is it an architecture file?")
     try:
         root = parse(text)
     except UnreadableYaml as error:

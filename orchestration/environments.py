@@ -231,7 +231,8 @@ class Environment:
 
         The next `up` may make it for another architecture.
         """
-        for folder in (self.generated_dir, self.contexts_dir, self.placeholders_dir):
+        made = (self.generated_dir, self.contexts_dir, self.placeholders_dir, self.releases_dir)
+        for folder in made:
             shutil.rmtree(folder, ignore_errors=True)
         self.architecture_file.unlink(missing_ok=True)
         self.record_file.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from architecture.findings import Finding, InvalidArchitecture, Severity
-from architecture.loading import MAX_BYTES, load, loads
+from architecture.loading import MAX_BYTES, MAX_ITEMS, load, loads
 from architecture.model import Architecture, ServiceMapping
 
 
@@ -191,3 +191,11 @@ def test_key_without_a_value_is_as_if_it_were_absent(sample_path: Path) -> None:
     """`labels:` with nothing below it says nothing."""
     text = sample_path.read_text() + "labels:\ndeployment_environments: {}\n"
     assert loads(text, Path("services.yaml")).architecture.labels == {}
+
+
+def test_a_file_of_endless_lines_is_refused_at_once() -> None:
+    """Fault case 29: before anything is made of them."""
+    for text in ("a: 1\n" * (MAX_ITEMS + 1), "a: [" + "x," * (MAX_ITEMS + 1)):
+        with pytest.raises(InvalidArchitecture) as error:
+            loads(text, Path("services.yaml"))
+        assert [finding.rule for finding in error.value.findings] == ["too-large"]
