@@ -93,7 +93,10 @@ def up(
     builder: Builder = "auto",
     refresh: Refresh = True,
     propagation: Annotated[
-        str, typer.Option(help="How the local cloud delays grants: seeded or none.")
+        str,
+        typer.Option(
+            help="How the local cloud delays grants: seeded, none, realistic or flickering."
+        ),
     ] = "seeded",
     director_timeout: Annotated[
         float, typer.Option(help="How long to wait for the director, in seconds.")
