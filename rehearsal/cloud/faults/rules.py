@@ -179,11 +179,11 @@ class Rule(_Model):
         """Return what the rule does, in a few words, for logs."""
         if self.messages is not None:
             return f"{self.messages} message"
+        if self.lro_error is not None:
+            return f"operation error {self.lro_error.preset or self.lro_error.code}"
         what = f"delay {self.delay:g}s"
         if self.reply is not None:
             what = f"reply {self.reply.preset or self.reply.code}"
-        elif self.lro_error is not None:
-            what = f"operation error {self.lro_error.preset or self.lro_error.code}"
         elif self.drop_connection:
             what = "dropped connection"
         return f"{what} {self.when}"
