@@ -67,7 +67,11 @@ KIND_PERMISSIONS: Final[dict[str, KindPermissions]] = {
         "https://cloud.google.com/bigquery/docs/access-control",
     ),
     "bigquery_tables": KindPermissions(
-        tuple(f"bigquery.tables.{verb}" for verb in _MANAGED),
+        (
+            *(f"bigquery.tables.{verb}" for verb in _MANAGED),
+            # A column is dropped by a statement, and a statement is a job.
+            "bigquery.jobs.create",
+        ),
         "https://cloud.google.com/bigquery/docs/access-control",
     ),
     "gcs_buckets": KindPermissions(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import typer
 
 from orchestration.automation.engines import EngineName
+from orchestration.automation.results import HeldResource
 from orchestration.cli.console import output
 from orchestration.cli.progress import JsonProgress, PlainProgress
 from orchestration.conductor.assembly import event_forwarder, stack_operations
@@ -21,11 +23,14 @@ from orchestration.targets.local import LocalTarget
 from orchestration.wording import counted
 
 
-def destroy(env: str, *, yes: bool, suffix: str | None, as_json: bool) -> None:
-    """Take an environment down.
+def destroy(
+    env: str, *, dataflow: str | None, yes: bool, suffix: str | None, as_json: bool
+) -> None:
+    """Take an environment down, or one dataflow of it.
 
     Raises:
-        UsageError: there is no such environment, or nobody there to ask.
+        UsageError: there is no such environment or dataflow, or nobody there to ask.
+        Blocked: another dataflow needs the one.
         EnvironmentMismatch: the environment's names end in another suffix.
         ConductorError: a stack was not destroyed.
     """
@@ -40,10 +45,14 @@ def destroy(env: str, *, yes: bool, suffix: str | None, as_json: bool) -> None:
         operations = stack_operations(environment, target, EngineName.AUTO)
         log = RunLog(new_run_id(datetime.now(UTC)), [progress])
         destruction = Destruction(environment, operations, log, event_forwarder(log))
-        waves = destruction.waves()
+        waves = destruction.waves(dataflow)
+        for stack, held in destruction.will_keep(waves).items():
+            message = f"{_named(held)} in stack {stack} will stay: protected"
+            log.emit(RunEventKind.WARNED, message=message)
         stacks = [stack for wave in waves for stack in wave]
         if stacks and not yes:
-            _ask(env, record.architecture_name, stacks)
+            what = f"architecture {record.architecture_name}"
+            _ask(env, f"dataflow {dataflow} of {what}" if dataflow else what, stacks)
         results = destruction.run(waves)
         deleted = sum(result.changed for result in results)
         protected = destruction.protected
@@ -55,14 +64,13 @@ def destroy(env: str, *, yes: bool, suffix: str | None, as_json: bool) -> None:
             f" and its local cloud runs on (`conductor cloud stop --env {env}`)",
         )
         for stack, held in protected.items():
-            names = ", ".join(f"{item.type.rpartition(':')[2]} {item.name}" for item in held)
             log.emit(
                 RunEventKind.NOTED,
-                message=f"kept {names} in stack {stack}: protected by `teardown_protection`;"
+                message=f"kept {_named(held)} in stack {stack}: protected by `teardown_protection`;"
                 f" without it, `conductor up` and another `conductor destroy` delete"
                 f" {'it' if len(held) == 1 else 'them'}",
             )
-        if kept:
+        if kept and dataflow is None:
             log.emit(
                 RunEventKind.NOTED,
                 message=f"kept {', '.join(kept)}, as `keep_resources_on_test` asks for;"
@@ -70,14 +78,18 @@ def destroy(env: str, *, yes: bool, suffix: str | None, as_json: bool) -> None:
             )
 
 
-def _ask(env: str, architecture: str, stacks: list[str]) -> None:
+def _named(held: Sequence[HeldResource]) -> str:
+    return ", ".join(f"{item.type.rpartition(':')[2]} {item.name}" for item in held)
+
+
+def _ask(env: str, what: str, stacks: list[str]) -> None:
     """Have the user confirm, on a terminal; elsewhere `--yes` must say so."""
     if not sys.stdin.isatty():
         raise UsageError(
             f"destroying {env} deletes {counted(len(stacks), 'stack')}, and nobody is here to ask",
             hint="add --yes",
         )
-    typer.echo(f"This deletes architecture {architecture} in environment {env}:")
+    typer.echo(f"This deletes {what} in environment {env}:")
     for stack in stacks:
         typer.echo(f"  {stack}")
     if not typer.confirm("Destroy it?"):

@@ -343,6 +343,9 @@ def graph(
 @app.command()
 def destroy(
     env: EnvironmentName,
+    dataflow: Annotated[
+        str | None, typer.Option("--dataflow", help="Delete this dataflow only, and its services.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     suffix: Suffix = None,
     as_json: AsJson = False,
@@ -353,7 +356,7 @@ def destroy(
     from orchestration.cli.console import reported  # noqa: PLC0415
 
     with reported(as_json=as_json, debug=debug):
-        destroying.destroy(env, yes=yes, suffix=suffix, as_json=as_json)
+        destroying.destroy(env, dataflow=dataflow, yes=yes, suffix=suffix, as_json=as_json)
 
 
 @app.command()

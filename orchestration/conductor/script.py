@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orchestration.automation.results import Json
+from orchestration.concurrency import is_stopping
 from orchestration.conductor.conductor import Conductor
 from orchestration.conductor.journal import StepEvent
 from orchestration.conductor.phases import Phase
@@ -84,8 +85,11 @@ class RunScript:
             self._journal.add(self._run_id, step, StepEvent.FAILED, error.code)
             return {"end": "interrupted"}
         except ConductorError as error:
-            self.error = error
             self._journal.add(self._run_id, step, StepEvent.FAILED, f"{error.code}: {error}")
+            if is_stopping():
+                # What Ctrl-C has cut off is no failure, whatever it looks like.
+                return {"end": "interrupted"}
+            self.error = error
             return {"end": "failed"}
         except Exception as error:  # noqa: BLE001 - a defect ends the run as any other failure does
             self.error = error

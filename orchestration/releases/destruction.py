@@ -8,14 +8,19 @@ stays in its stack.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from architecture.findings import InvalidArchitecture
 from architecture.loading import load
 from architecture.model import Architecture
 from architecture.names import stack_name
-from architecture.ordering import resource_levels, service_levels
+from architecture.ordering import (
+    resource_levels,
+    resource_needs,
+    service_levels,
+    service_needs,
+)
 from architecture.suffixes import kept_dataflows
 from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.results import HeldResource, OnStackEvent, StackResult
@@ -23,7 +28,13 @@ from orchestration.automation.stacks import StackOperations
 from orchestration.concurrency import run_all
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.environments import Environment
-from orchestration.errors import ConductorError, SeveralFailed, StackFailed
+from orchestration.errors import (
+    Blocked,
+    ConductorError,
+    SeveralFailed,
+    StackFailed,
+    UsageError,
+)
 from orchestration.wording import counted
 
 # Layers that go down together, after those that stand on them.
@@ -61,16 +72,62 @@ class Destruction:
         """What was not deleted because it is protected, by the stack that still holds it."""
         return {stack: self._protected[stack] for stack in sorted(self._protected)}
 
-    def waves(self) -> Waves:
-        """Give the stacks that exist, in groups that can go down side by side, in order."""
+    def waves(self, dataflow: str | None = None) -> Waves:
+        """Give the stacks that exist, in groups that can go down side by side, in order.
+
+        Args:
+            dataflow: only what this one has; everything unless given.
+
+        Raises:
+            UsageError: there is no such dataflow.
+            Blocked: another dataflow needs it.
+        """
         held = self._operations.resource_counts(f"{self._environment.name}.")
         kept = self.kept()
         going = [stack for stack, count in held.items() if stack not in kept or not count]
+        if dataflow is not None:
+            going = [stack for stack in going if stack.split(".", 2)[2:] == [dataflow]]
+            self._require_free(dataflow, held)
         return tuple(
             wave
             for layers in LAYERS_DOWN
             for wave in self._in_order([s for s in going if s.split(".")[1] in layers])
         )
+
+    def will_keep(self, waves: Waves) -> Mapping[str, tuple[HeldResource, ...]]:
+        """Say what is protected and will stay, by the stack that holds it.
+
+        Raises:
+            StackFailed: the backend refused.
+        """
+        stacks = [stack for wave in waves for stack in wave]
+        found = {stack: _protected(self._operations.resources(stack)) for stack in stacks}
+        return {stack: held for stack, held in found.items() if held}
+
+    def _require_free(self, dataflow: str, held: Iterable[str]) -> None:
+        known = sorted({stack.split(".", 2)[2] for stack in held if stack.count(".") > 1})
+        if dataflow not in known:
+            raise UsageError(
+                f"environment {self._environment.name!r} has no dataflow {dataflow!r}"
+                f" (it has: {', '.join(known) or 'none'})"
+            )
+        architecture = self._architecture()
+        if architecture is None:
+            return
+        needs = (resource_needs(architecture), service_needs(architecture))
+        needing = sorted(
+            {
+                name
+                for graph in needs
+                for name, needed in graph.items()
+                if dataflow in needed and name != dataflow and name in known
+            }
+        )
+        if needing:
+            raise Blocked(
+                f"dataflow {dataflow!r} is needed by {', '.join(needing)}",
+                hint="destroy those first, or everything",
+            )
 
     def kept(self) -> frozenset[str]:
         """Give the stacks that stay for as long as they hold anything."""
@@ -105,7 +162,7 @@ class Destruction:
                 error.hint = EMPTY_IT
             raise
         held = self._operations.resources(stack)
-        if left := tuple(item for item in held if item.is_custom and item.is_protected):
+        if left := _protected(held):
             self._protected[stack] = left
         else:
             self._operations.remove(stack)
@@ -141,6 +198,10 @@ class Destruction:
             return load(self._environment.architecture_file).architecture
         except InvalidArchitecture:
             return None
+
+
+def _protected(resources: Iterable[HeldResource]) -> tuple[HeldResource, ...]:
+    return tuple(item for item in resources if item.is_custom and item.is_protected)
 
 
 def _raise_all(errors: list[ConductorError]) -> None:

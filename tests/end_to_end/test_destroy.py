@@ -75,6 +75,16 @@ def test_a_destroyed_environment_leaves_nothing_but_what_others_made(
     cloud.add_member(f"pubsub/v1/projects/{PROJECT}/topics/of-a-stranger", "roles/pubsub.viewer")
     cloud.add_member(f"resourcemanager/v1/projects/{PROJECT}", "roles/viewer")
 
+    other = rehearsal.run("destroy", "--dataflow", "nope", "--yes")
+    assert other.returncode == 2
+    assert "(it has: tracer-flow)" in other.stderr
+    part = rehearsal.run("destroy", "--dataflow", "tracer-flow", "--yes")
+    assert part.returncode == 0, part.stdout + part.stderr
+    assert cloud.holdings()["services"] == ["servicedirector"]
+    assert "tracer-topic" not in cloud.holdings()["topics"]
+    back = rehearsal.up("--propagation", "none")
+    assert back.returncode == 0, back.stdout + back.stderr
+
     unasked = rehearsal.run("destroy")
     assert unasked.returncode == 2
     assert "add --yes" in unasked.stderr
