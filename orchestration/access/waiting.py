@@ -70,13 +70,15 @@ class Pace:
     """How often to try and when to give up; times in seconds.
 
     An interval that grows by a tenth stays about a tenth of the time waited so far, and that is
-    how much too late a grant is noticed at most.
+    how much too late a grant is noticed at most. A grant counts once it has worked at every try
+    for the confirmation window, `confirm_s`: a false start that is shorter is no go.
     """
 
     first_s: float = 0.2
     growth: float = 1.1
     longest_s: float = 10.0
     confirmations: int = 2
+    confirm_s: float = 0.6
     deadline_s: float = 600.0
 
 
@@ -108,7 +110,7 @@ def wait_until_effective(
     on_effective: OnEffective = lambda _effective: None,
     clock: Clock = Clock(),
 ) -> tuple[EffectiveGrant, ...]:
-    """Return once every grant has worked `pace.confirmations` times in a row.
+    """Return once every grant has worked, time and again, for the pace's confirmation window.
 
     Raises:
         GrantsNotEffective: the pace ran out; carries the grants still missing.
@@ -194,11 +196,14 @@ class _Watch:
             if not self._streaks:
                 return []
             left = pace.deadline_s - self._wait.waited_s()
-            if left <= 0:
+            # What works at the deadline is confirmed before it is judged: it came in time.
+            if left <= 0 and not any(self._worked_in_time(grant) for grant in self._streaks):
                 return [(grant, tried[grant]) for grant in self._streaks]
             # A grant that has just worked is confirmed soon: the interval need not grow for it.
-            confirming = all(self._streaks.values())
-            clock.sleep(min(pace.first_s if confirming else interval_s, left))
+            if any(self._streaks.values()):
+                clock.sleep(pace.first_s)
+                continue
+            clock.sleep(min(interval_s, left))
             interval_s = min(interval_s * pace.growth, pace.longest_s)
         return []
 
@@ -209,7 +214,7 @@ class _Watch:
         if self._streaks[grant] == 0:
             self._since[grant] = self._wait.waited_s()
         self._streaks[grant] += 1
-        if self._streaks[grant] < self._wait.pace.confirmations:
+        if not self._is_confirmed(grant):
             return
         del self._streaks[grant]
         found = EffectiveGrant(
@@ -220,6 +225,14 @@ class _Watch:
         )
         self.effective.append(found)
         self._wait.on_effective(found)
+
+    def _worked_in_time(self, grant: Grant) -> bool:
+        return self._streaks[grant] > 0 and self._since[grant] <= self._wait.pace.deadline_s
+
+    def _is_confirmed(self, grant: Grant) -> bool:
+        pace = self._wait.pace
+        worked_for_s = self._wait.waited_s() - self._since[grant]
+        return self._streaks[grant] >= pace.confirmations and worked_for_s >= pace.confirm_s
 
 
 def _not_effective(missing: Sequence[tuple[Grant, Tried]], pace: Pace) -> GrantsNotEffective:

@@ -93,11 +93,11 @@ def test_nothing_to_wait_for_asks_nobody() -> None:
 
 
 def test_a_grant_that_works_is_confirmed_and_done() -> None:
-    """0.6: two successes in a row, and hardly any waiting."""
+    """0.6: successes in a row for the confirmation window, and hardly any waiting."""
     (found,), cloud, time = wait({grant(): [(0, 1e9)]})
     assert found.delay_s == 0
-    assert len(cloud.calls) == PACE.confirmations
-    assert time.now_s <= PACE.first_s
+    assert PACE.confirmations <= len(cloud.calls) <= 5
+    assert PACE.confirm_s <= time.now_s <= PACE.confirm_s + PACE.first_s
 
 
 @given(delay_s=st.floats(min_value=1, max_value=420))
@@ -140,7 +140,7 @@ def test_grants_of_one_member_on_one_resource_share_their_calls() -> None:
     """A quota of calls is not spent twice on the same question."""
     works = {grant(): [(0, 1e9)], grant("roles/pubsub.viewer"): [(0, 1e9)]}
     found, cloud, _ = wait(works)
-    assert len(cloud.calls) == PACE.confirmations
+    assert len(cloud.calls) <= 5
     assert [item.grant for item in found] == list(works)
 
 
@@ -154,7 +154,9 @@ def test_a_grant_that_is_done_is_not_asked_for_again() -> None:
 def test_pauses_grow_to_a_limit() -> None:
     """Nothing polls on a fixed interval."""
     _, _, time = wait({grant(): [(300, 1e9)]})
-    growing = time.pauses[:-1]
+    confirming = [pause for pause in time.pauses[1:] if pause == PACE.first_s]
+    growing = time.pauses[: -len(confirming)]
+    assert confirming
     assert growing == sorted(growing)
     assert growing[0] == PACE.first_s
     assert max(growing) == PACE.longest_s
