@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from orchestration.concurrency import is_stopping, refuse_when_stopping, woken_by_stop
+from orchestration.director.answers import FIRST_RESEND_S, Answers, resend_pauses
 from orchestration.director.messages import (
     RUN_ATTRIBUTE,
     Command,
     Completion,
     CompletionStatus,
-    MalformedMessageError,
-    decode,
     encode,
 )
 from orchestration.errors import CloudUnreachable, DirectorRefused, DirectorSilent
@@ -38,9 +37,6 @@ log = structlog.get_logger(__name__)
 # A subscription that a crash left behind goes by itself (Pub/Sub's shortest expiration).
 EXPIRATION_S = 24 * 3600
 RETENTION_S = 3600
-FIRST_RESEND_S = 5.0
-RESEND_GROWTH = 2.0
-LONGEST_RESEND_S = 60.0
 # A publish that takes longer is repeated anyway.
 PUBLISH_TIMEOUT_S = 5.0
 DELETE_TIMEOUT_S = 5.0
@@ -68,7 +64,7 @@ class RemoteDirectorClient:
         project = completion_topic.split("/topics/", maxsplit=1)[0]
         name = completion_topic.rpartition("/")[2]
         self._subscription = f"{project}/subscriptions/{name}-{run_id}"
-        self._answers: dict[str, Completion] = {}
+        self._answers = Answers(run_id)
         self._arrived = threading.Condition()
         self._broken: str | None = None
         self._stop_pull: Callable[[], None] = lambda: None
@@ -150,7 +146,7 @@ class RemoteDirectorClient:
 
     def _call(self, command: Command, timeout_s: float) -> Completion:
         started = time.monotonic()
-        pause = self._first_resend_s
+        pauses = resend_pauses(self._first_resend_s)
         while True:
             refuse_when_stopping()
             self._send(command)
@@ -158,12 +154,11 @@ class RemoteDirectorClient:
                 if self._broken is not None:
                     self._pull()
             left = timeout_s - (time.monotonic() - started)
-            completion = self._wait(command.command_id, min(pause, max(left, 0.0)))
+            completion = self._wait(command.command_id, min(next(pauses), max(left, 0.0)))
             if completion is not None:
                 return _checked(command, completion)
             if time.monotonic() - started >= timeout_s:
                 raise self._silent(command, time.monotonic() - started)
-            pause = min(pause * RESEND_GROWTH, LONGEST_RESEND_S)
 
     def _send(self, command: Command) -> None:
         from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415 - as above
@@ -180,25 +175,15 @@ class RemoteDirectorClient:
     def _wait(self, command_id: str, timeout_s: float) -> Completion | None:
         with self._arrived:
             self._arrived.wait_for(
-                lambda: command_id in self._answers or is_stopping(), timeout=timeout_s
+                lambda: self._answers.find(command_id) is not None or is_stopping(),
+                timeout=timeout_s,
             )
-            return self._answers.get(command_id)
+            return self._answers.find(command_id)
 
     def _receive(self, message: Message) -> None:
         """Take one message; whatever it is, it is acknowledged: nobody else waits for it."""
-        try:
-            completion = decode(Completion, message.data, dict(message.attributes))
-        except MalformedMessageError as error:
-            log.warning("completion_malformed", why=error.reason, command_id=error.command_id)
-            message.ack()
-            return
-        if completion.run_id != self._run_id:
-            log.warning("completion_foreign", run_id=completion.run_id)
-            message.ack()
-            return
         with self._arrived:
-            # The first terminal answer stands; a repeat changes nothing.
-            self._answers.setdefault(completion.command_id, completion)
+            self._answers.take(message.data, dict(message.attributes))
             self._arrived.notify_all()
         message.ack()
 

@@ -32,6 +32,10 @@ from orchestration.errors import ConductorError
 log = structlog.get_logger(__name__)
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Provisioned:
     """What setting a dataflow up gave."""
@@ -83,11 +87,13 @@ class DirectorService:
         provisioner: Provisioner,
         ledger: Ledger,
         publish: Callable[[bytes, dict[str, str]], None],
+        now: Callable[[], datetime] = _now,
     ) -> None:
         self._identity = identity
         self._provisioner = provisioner
         self._ledger = ledger
         self._publish = publish
+        self._now = now
         self._lock = threading.Lock()
         self._generation = 0
         # One command at a time per dataflow: its stack has one lock.
@@ -141,7 +147,7 @@ class DirectorService:
                 message=f"this director serves {self._identity.environment!r},"
                 f" the command is for {command.environment!r}",
             )
-        if command.deadline <= datetime.now(UTC):
+        if command.deadline <= self._now():
             return CompletionError(
                 code="deadline-passed", message=f"its deadline was {command.deadline.isoformat()}"
             )
@@ -176,7 +182,7 @@ class DirectorService:
         return None
 
     def _run(self, command: Command) -> Completion:
-        started = datetime.now(UTC)
+        started = self._now()
         log.info(
             "command_started",
             command_id=command.command_id,
@@ -211,7 +217,7 @@ class DirectorService:
         return self._done(command, started, provisioned)
 
     def _done(self, command: Command, started: datetime, provisioned: Provisioned) -> Completion:
-        took_s = (datetime.now(UTC) - started).total_seconds()
+        took_s = (self._now() - started).total_seconds()
         log.info("command_finished", command_id=command.command_id, took_s=took_s)
         return Completion(
             command_id=command.command_id,
