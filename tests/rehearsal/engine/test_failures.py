@@ -239,6 +239,8 @@ def test_interrupt_waits_for_the_step_under_way(bench: Bench, tmp_path: Path) ->
     )
     stack = bench.stack()
     interrupted = threading.Event()
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         wait_until(lambda: "pending_operations" in bench.latest())
@@ -249,9 +251,12 @@ def test_interrupt_waits_for_the_step_under_way(bench: Bench, tmp_path: Path) ->
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        stack.up()
-    thread.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stack.up()
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
     assert interrupted.is_set()
     assert set(bench.resources()) == {"demo-dev", "slow"}
     assert "pending_operations" not in bench.latest()
