@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
 
 from orchestration.automation.results import Json
 from orchestration.automation.stacks import StackOperations
@@ -18,8 +21,9 @@ from orchestration.conductor.records import (
     last_run,
 )
 from orchestration.conductor.script import Journal
-from orchestration.durable.database import database_url, open_database
+from orchestration.durable.database import database_url, opened_database
 from orchestration.durable.journal_store import JournalStore
+from orchestration.durable.lease import Lease, held_lease
 from orchestration.durable.workflows import RunEnd, launched
 from orchestration.environments import Environment
 from orchestration.errors import ConductorError, Interrupted, Stuck, UsageError
@@ -89,8 +93,26 @@ def run_rollback(
 
     Raises:
         Stuck: a step could not be done; the others were.
+        EnvironmentBusy: somebody on another machine runs in it.
+        Fenced: somebody has taken the environment over meanwhile.
         KeyboardInterrupt: the user pressed Ctrl-C.
     """
+    with (
+        opened_database(database_url(database, environment.database_file)) as engine,
+        held_lease(engine, environment, f"conductor rollback --env {environment.name}") as lease,
+    ):
+        return _run(environment, operations, plan, observers, engine=engine, lease=lease)
+
+
+def _run(
+    environment: Environment,
+    operations: StackOperations,
+    plan: RollbackPlan,
+    observers: Sequence[Observer],
+    *,
+    engine: sa.Engine,
+    lease: Lease,
+) -> RunRecord:
     release_id = plan.release.release_id if plan.release else ""
     died = last_run(environment.runs_dir)
     if died is not None and died.status is RunStatus.RUNNING:
@@ -104,17 +126,15 @@ def run_rollback(
     run_id = recorder.record.run_id
     log = RunLog(run_id, [recorder, *observers])
     releases = ReleaseStore(environment)
-    engine = open_database(database_url(database, environment.database_file))
-    try:
-        journal = JournalStore(engine, environment.name)
-        rollback = Rollback(operations, releases, plan.release, log, event_forwarder(log))
-        script = _RollbackScript(run_id, plan.steps, rollback, journal, log)
-        log.emit(RunEventKind.RUN_STARTED, environment=environment.name, release=release_id)
-        with launched(engine) as workflows:
-            end = workflows.start(run_id, script)
-        left = not_undone(journal.read(run_id))
-    finally:
-        engine.dispose()
+    journal = JournalStore(engine, environment.name, lease)
+    rollback = Rollback(operations, releases, plan.release, log, event_forwarder(log))
+    script = RollbackScript(run_id, plan.steps, rollback, journal)
+    log.emit(RunEventKind.RUN_STARTED, environment=environment.name, release=release_id)
+    with launched(engine) as workflows:
+        end = workflows.start(run_id, script)
+    left = not_undone(journal.read(run_id))
+    # What follows is written beside the journal: whoever was overtaken leaves it alone.
+    lease.require()
     if end is RunEnd.INTERRUPTED:
         recorder.finish(RunStatus.INTERRUPTED)
         raise KeyboardInterrupt
@@ -134,28 +154,40 @@ def run_rollback(
     return recorder.record
 
 
-class _RollbackScript:
+class Undoing(Protocol):
+    """What brings stacks back."""
+
+    def undo(self, step: UndoStep) -> None:
+        """Bring one stack back; may be called again.
+
+        Raises:
+            ConductorError: it could not be brought back.
+        """
+        ...
+
+
+class RollbackScript:
     """The steps of a rollback; one that fails does not keep the others from being done."""
 
     def __init__(
         self,
         run_id: str,
         steps: Sequence[UndoStep],
-        rollback: Rollback,
+        rollback: Undoing,
         journal: Journal,
-        log: RunLog,
     ) -> None:
         self.failures: dict[str, str] = {}
         self._run_id = run_id
         self._steps = [str(step) for step in steps]
         self._rollback = rollback
         self._journal = journal
-        self._log = log
 
     def forward(self) -> Sequence[str]:
+        """Name the steps, in order."""
         return self._steps
 
     def do(self, step: str) -> dict[str, Json]:
+        """Bring one stack back; one that cannot be is left for the end."""
         self._journal.add(self._run_id, step, StepEvent.UNDO_STARTED)
         try:
             self._rollback.undo(UndoStep.parse(step))
@@ -173,8 +205,10 @@ class _RollbackScript:
         """Nothing is handed on from step to step."""
 
     def backward(self) -> list[str]:
+        """Name nothing: what goes back is not undone again."""
         return []
 
     def undo(self, step: str) -> bool:
+        """Do nothing: it is never asked to."""
         del step
         return True

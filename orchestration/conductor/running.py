@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
+
 from orchestration.artifacts.planner import HydratedFile
 from orchestration.conductor.assembly import (
     OnFailure,
@@ -29,8 +31,9 @@ from orchestration.conductor.script import KeepEverything, RunScript
 from orchestration.conductor.selection import state_for
 from orchestration.conductor.state import RunState
 from orchestration.director.digests import program_digest
-from orchestration.durable.database import database_url, open_database
+from orchestration.durable.database import database_url, opened_database
 from orchestration.durable.journal_store import JournalStore
+from orchestration.durable.lease import Lease, held_lease
 from orchestration.durable.workflows import RunEnd, launched
 from orchestration.environments import Environment
 from orchestration.errors import Blocked, ConductorError, PhaseFailed, RolledBack, Stuck
@@ -62,6 +65,8 @@ def run_up(
         RolledBack: a phase failed, and what the run had done was undone.
         Stuck: that could not be undone.
         Blocked: a run with other inputs has died, or a phase cannot be left out.
+        EnvironmentBusy: somebody on another machine runs in it.
+        Fenced: somebody has taken the environment over meanwhile.
         KeyboardInterrupt: the user pressed Ctrl-C.
     """
     inputs = RunInputs(
@@ -77,8 +82,12 @@ def run_up(
     died = unfinished_run(environment)
     if died is not None:
         require_same(died, inputs)
-    up = _Up(environment, target, options, inputs, observers, died=died)
-    return up.run(file, known)
+    with (
+        opened_database(database_url(options.database_url, environment.database_file)) as engine,
+        held_lease(engine, environment, f"conductor up --env {environment.name}") as lease,
+    ):
+        up = _Up(environment, target, options, inputs, observers, died=died)
+        return up.run(file, known, engine, lease)
 
 
 class _Up:
@@ -110,25 +119,24 @@ class _Up:
         # What a failure goes back to; the run itself becomes the live release only at its end.
         self._live = self._releases.current()
 
-    def run(self, file: HydratedFile, known: RunState) -> RunRecord:
+    def run(
+        self, file: HydratedFile, known: RunState, engine: sa.Engine, lease: Lease
+    ) -> RunRecord:
         """Run it, or what is left of it."""
-        options = self._options
-        engine = open_database(database_url(options.database_url, self._environment.database_file))
-        try:
-            journal = JournalStore(engine, self._environment.name)
-            script = self._script(file, known, journal)
-            self._log.emit(
-                RunEventKind.RUN_RESUMED if self._is_resumed else RunEventKind.RUN_STARTED,
-                environment=self._environment.name,
-                architecture=str(options.architecture_path),
-            )
-            with launched(engine) as workflows:
-                begin = workflows.resume if self._is_resumed else workflows.start
-                end = begin(self._run_id, script)
-            left = not_undone(journal.read(self._run_id))
-        finally:
-            engine.dispose()
+        journal = JournalStore(engine, self._environment.name, lease)
+        script = self._script(file, known, journal)
+        self._log.emit(
+            RunEventKind.RUN_RESUMED if self._is_resumed else RunEventKind.RUN_STARTED,
+            environment=self._environment.name,
+            architecture=str(self._options.architecture_path),
+        )
+        with launched(engine) as workflows:
+            begin = workflows.resume if self._is_resumed else workflows.start
+            end = begin(self._run_id, script)
+        left = not_undone(journal.read(self._run_id))
         self._log.phase = None
+        # What follows is written beside the journal: whoever was overtaken leaves it alone.
+        lease.require()
         if end is RunEnd.INTERRUPTED:
             self._recorder.finish(RunStatus.INTERRUPTED)
             raise KeyboardInterrupt

@@ -31,6 +31,23 @@ journal_table = sa.Table(
     sa.Index("conductor_journal_by_run", "environment", "run_id", "position"),
 )
 
+lease_table = sa.Table(
+    "conductor_lease",
+    metadata,
+    sa.Column("environment", sa.Text, primary_key=True),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("is_held", sa.Boolean, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("doing", sa.Text, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    # Seconds since 1970 by the database's clock: the hosts' clocks may differ.
+    sa.Column("taken_at", sa.Double, nullable=False),
+    sa.Column("renewed_at", sa.Double, nullable=False),
+    sa.Column("length_s", sa.Double, nullable=False),
+)
+
 
 class DatabaseUnusable(Blocked):
     """The database of runs is damaged, locked or does not answer."""
@@ -76,6 +93,27 @@ def open_database(url: str) -> sa.Engine:
             _refuse_damage(engine)
         metadata.create_all(engine)
     return engine
+
+
+@contextmanager
+def opened_database(url: str) -> Iterator[sa.Engine]:
+    """Have a database open while the block runs.
+
+    Raises:
+        DatabaseUnusable: it is damaged, or does not answer.
+    """
+    engine = open_database(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def database_now(engine: sa.Engine) -> sa.ColumnElement[float]:
+    """Give the database's clock, in seconds since 1970, for use in a statement."""
+    if engine.dialect.name == "sqlite":
+        return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+    return sa.literal_column("extract(epoch from clock_timestamp())::double precision", sa.Double)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

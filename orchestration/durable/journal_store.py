@@ -9,14 +9,20 @@ import sqlalchemy as sa
 
 from orchestration.conductor.journal import JournalEntry, StepEvent, StepStatus, next_status
 from orchestration.durable.database import journal_table, translated
+from orchestration.durable.lease import Lease
 
 
 class JournalStore:
-    """The journals of one environment's runs; safe from any thread."""
+    """The journals of one environment's runs; safe from any thread.
 
-    def __init__(self, engine: sa.Engine, environment: str) -> None:
+    Whoever writes one that others may write too holds the environment's lease: once it is lost,
+    nothing is added any more.
+    """
+
+    def __init__(self, engine: sa.Engine, environment: str, lease: Lease | None = None) -> None:
         self._engine = engine
         self._environment = environment
+        self._lease = lease
         self._lock = threading.Lock()
         self._url = engine.url.render_as_string(hide_password=False)
 
@@ -25,9 +31,13 @@ class JournalStore:
 
         Raises:
             IllegalTransitionError: the event cannot happen to the step now.
+            Fenced: somebody else has taken the environment over.
             DatabaseUnusable: it was not stored.
         """
         with self._lock, translated(self._url), self._engine.begin() as connection:
+            if self._lease is not None:
+                # In the same transaction: whoever takes over waits for its end.
+                self._lease.renew(connection)
             status = StepStatus.NEVER_STARTED
             for known in connection.execute(
                 sa.select(journal_table.c.event)

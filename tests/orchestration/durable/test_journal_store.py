@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from orchestration.conductor.journal import IllegalTransitionError, StepEvent, StepStatus
 from orchestration.durable.database import DatabaseUnusable, database_url, open_database
@@ -13,38 +14,31 @@ from orchestration.durable.journal_store import JournalStore
 from orchestration.errors import UsageError
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """The URL of a database in a file."""
-    return database_url(None, tmp_path / "runs.sqlite")
-
-
-def test_what_was_added_is_read_in_order(url: str) -> None:
+def test_what_was_added_is_read_in_order(engine: sa.Engine) -> None:
     """Entries of one run; those of other runs and environments stay out."""
-    engine = open_database(url)
     journal = JournalStore(engine, "dev")
     journal.add("run-1", "iam", StepEvent.STARTED)
     JournalStore(engine, "test").add("run-1", "plan", StepEvent.STARTED)
     journal.add("run-2", "plan", StepEvent.STARTED)
     assert journal.add("run-1", "iam", StepEvent.FAILED, "no luck") is StepStatus.FAILED
-    read = JournalStore(open_database(url), "dev").read("run-1")
+    read = JournalStore(engine, "dev").read("run-1")
     assert [(entry.step, entry.event, entry.note) for entry in read] == [
         ("iam", StepEvent.STARTED, ""),
         ("iam", StepEvent.FAILED, "no luck"),
     ]
 
 
-def test_an_event_that_cannot_happen_is_not_stored(url: str) -> None:
+def test_an_event_that_cannot_happen_is_not_stored(engine: sa.Engine) -> None:
     """A defect is found where it is made."""
-    journal = JournalStore(open_database(url), "dev")
+    journal = JournalStore(engine, "dev")
     with pytest.raises(IllegalTransitionError):
         journal.add("run-1", "iam", StepEvent.SUCCEEDED)
     assert journal.read("run-1") == ()
 
 
-def test_many_threads_add_at_once(url: str) -> None:
+def test_many_threads_add_at_once(engine: sa.Engine) -> None:
     """Steps run side by side."""
-    journal = JournalStore(open_database(url), "dev")
+    journal = JournalStore(engine, "dev")
     threads = [
         threading.Thread(target=journal.add, args=("run-1", f"step-{n}", StepEvent.STARTED))
         for n in range(20)
@@ -56,8 +50,9 @@ def test_many_threads_add_at_once(url: str) -> None:
     assert len(journal.read("run-1")) == 20
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path, url: str) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     """Fault case 27: never silently empty."""
+    url = database_url(None, tmp_path / "runs.sqlite")
     open_database(url).dispose()
     (tmp_path / "runs.sqlite").write_bytes(b"not a database at all, but long enough to be one" * 99)
     for side_file in tmp_path.glob("runs.sqlite-*"):
