@@ -166,7 +166,7 @@ class WouldFlip(Message):
         default=None, description="Dependencies that it would have to do without."
     )
     without_schedule: bool | None = Field(
-        default=None, description="True when it would have to do without its window and expiry."
+        default=None, description="True when it would have to do without its window."
     )
     rival_on: str | None = Field(
         default=None, description="A resource on which one more recommendation would beat it."

@@ -50,7 +50,7 @@ def test_a_run_that_is_told_to_stop_says_what_is_up(rehearsal: Rehearsal) -> Non
         ("[0] Plan", "up: nothing"),
         ("[2] IAM", "up: "),
         ("[3] Artifacts", "up: local.foundation ("),
-        ("[4] Images", "up: local.foundation ("),
+        ("[4] Images", "local.foundation ("),
         ("[5] command dataflow-setup", "local.director ("),
         ("[6] Resource IAM", "local.dataflow.tracer-flow ("),
         ("[7]   + gcp:cloudrunv2/service", "local.services.tracer-flow ("),

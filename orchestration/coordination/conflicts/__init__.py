@@ -1,0 +1,1 @@
+"""What cannot stand together: shared resources, contradictory actions, dependencies, times."""
