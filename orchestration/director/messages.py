@@ -32,6 +32,8 @@ class Instruction(StrEnum):
     SETUP = "dataflow-setup"
     # Upstream's; what depends on services' URLs is in the conductor's own stacks here.
     DEPENDENT_SETUP = "dependent-resource-setup"
+    # All of the dataflow's stack goes but what holds data, which is kept and named.
+    TEARDOWN = "teardown"
     STATUS = "status"
 
 
@@ -98,6 +100,8 @@ class Completion(Message):
     applied_grants: tuple[AppliedGrant, ...] = ()
     # Resources by operation, as the engine counts them.
     changes: Mapping[str, int] = {}
+    # What a teardown left because it holds data.
+    kept: tuple[str, ...] = ()
     duration_s: float = 0.0
     director: str = ""
 

@@ -1,4 +1,4 @@
-"""What the director does for a dataflow: brings the stack `<env>.dataflow.<name>` up, as itself."""
+"""What the director does for a dataflow: works on the stack `<env>.dataflow.<name>`, as itself."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from orchestration.automation.stacks import StackOperations
 from orchestration.director.digests import file_digest, program_digest
 from orchestration.director.messages import AppliedGrant
 from orchestration.director.service import Provisioned
+from orchestration.releases.data import take_down
 
 
 class StackProvisioner:
-    """Brings dataflow stacks of one environment up."""
+    """Brings dataflow stacks of one environment up, and takes them down."""
 
     def __init__(
         self,
@@ -38,6 +39,18 @@ class StackProvisioner:
         """
         result = self._operations.up(self._stack(dataflow))
         return _provisioned(result.outputs, result.changes)
+
+    def tear_down(self, dataflow: str) -> Provisioned:
+        """Delete what the dataflow's stack holds, except data; a stack that is gone is no failure.
+
+        Raises:
+            StackFailed: it failed.
+        """
+        stack = self._stack(dataflow)
+        if self._operations.outputs(stack) is None:
+            return Provisioned((), (), (), {})
+        kept, changes = take_down(self._operations, stack)
+        return Provisioned((), (), (), changes, kept)
 
     def status(self, dataflow: str) -> Provisioned | None:
         """Say what the dataflow's stack recorded at its last up; None when there is no stack."""

@@ -38,19 +38,29 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What setting a dataflow up gave."""
+    """What became of a dataflow."""
 
     topics: tuple[str, ...]
     subscriptions: tuple[str, ...]
     grants: tuple[AppliedGrant, ...]
     changes: Mapping[str, int]
+    # What a teardown left because it holds data.
+    kept: tuple[str, ...] = ()
 
 
 class Provisioner(Protocol):
-    """Sets dataflows up; the real one brings stacks up."""
+    """Sets dataflows up and takes them down; the real one works on stacks."""
 
     def provision(self, dataflow: str) -> Provisioned:
         """Bring one dataflow's resources up.
+
+        Raises:
+            ConductorError: it failed.
+        """
+        ...
+
+    def tear_down(self, dataflow: str) -> Provisioned:
+        """Delete what a dataflow has, except what holds data; nothing to delete is no failure.
 
         Raises:
             ConductorError: it failed.
@@ -190,10 +200,7 @@ class DirectorService:
             dataflow=command.dataflow,
         )
         try:
-            if command.instruction is Instruction.STATUS:
-                provisioned = self._provisioner.status(command.dataflow)
-            else:
-                provisioned = self._provisioner.provision(command.dataflow)
+            provisioned = self._obey(command)
         except ConductorError as error:
             log.exception("command_failed", command_id=command.command_id)
             return self._failed(command, CompletionError(code=error.code, message=error.message))
@@ -216,6 +223,15 @@ class DirectorService:
             )
         return self._done(command, started, provisioned)
 
+    def _obey(self, command: Command) -> Provisioned | None:
+        match command.instruction:
+            case Instruction.STATUS:
+                return self._provisioner.status(command.dataflow)
+            case Instruction.TEARDOWN:
+                return self._provisioner.tear_down(command.dataflow)
+            case _:
+                return self._provisioner.provision(command.dataflow)
+
     def _done(self, command: Command, started: datetime, provisioned: Provisioned) -> Completion:
         took_s = (self._now() - started).total_seconds()
         log.info("command_finished", command_id=command.command_id, took_s=took_s)
@@ -228,6 +244,7 @@ class DirectorService:
             subscriptions=provisioned.subscriptions,
             applied_grants=provisioned.grants,
             changes=provisioned.changes,
+            kept=provisioned.kept,
             duration_s=took_s,
             director=self._identity.name,
         )

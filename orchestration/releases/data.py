@@ -6,9 +6,10 @@ come back with the next `up`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from orchestration.automation.results import HeldResource
+from orchestration.automation.results import HeldResource, OnStackEvent, ignore_event
+from orchestration.automation.stacks import StackOperations
 
 # Design 4: buckets, tables, databases, secrets; topics only where they retain messages.
 DATA_TYPES = frozenset(
@@ -41,6 +42,30 @@ def without_data(resources: Sequence[HeldResource]) -> tuple[str, ...]:
         for r in resources
         if r.urn not in kept and not (kept and r.type.startswith(PROVIDER_PREFIX))
     )
+
+
+def take_down(
+    operations: StackOperations, stack: str, on_event: OnStackEvent = ignore_event
+) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    """Delete what of a stack holds no data; a stack that is empty then is removed.
+
+    Returns:
+        The names of what is kept, and how many resources each operation concerned.
+
+    Raises:
+        StackFailed: it failed.
+    """
+    operations.refresh(stack, on_event=on_event)
+    resources = operations.resources(stack)
+    data = tuple(resource.name for resource in resources if bears_data(resource))
+    if not data:
+        changes = operations.destroy(stack, on_event=on_event).changes
+        operations.remove(stack)
+        return (), changes
+    going = without_data(resources)
+    if not going:
+        return data, {}
+    return data, operations.destroy(stack, only=going, on_event=on_event).changes
 
 
 def _with_parents(

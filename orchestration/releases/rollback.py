@@ -14,7 +14,7 @@ from orchestration.automation.results import OnStackEvent
 from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.errors import ConductorError
-from orchestration.releases.data import bears_data, without_data
+from orchestration.releases.data import bears_data, take_down
 from orchestration.releases.store import Release, ReleaseStore
 from orchestration.wording import counted
 
@@ -112,16 +112,9 @@ class Rollback:
 
     def _destroy(self, stack: str) -> tuple[str, ...]:
         """Delete what holds no data; a stack that is empty then is removed."""
-        self._operations.refresh(stack, on_event=self._on_event)
-        resources = self._operations.resources(stack)
-        data = tuple(resource.name for resource in resources if bears_data(resource))
+        data, _ = take_down(self._operations, stack, self._on_event)
         if not data:
-            self._operations.destroy(stack, on_event=self._on_event)
-            self._operations.remove(stack)
             return ()
-        going = without_data(resources)
-        if going:
-            self._operations.destroy(stack, only=going, on_event=self._on_event)
         self._log.emit(
             RunEventKind.WARNED,
             message=f"{stack} keeps {counted(len(data), 'resource')} with data: {', '.join(data)}",

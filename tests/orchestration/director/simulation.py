@@ -221,6 +221,11 @@ class Simulation:
         self._may_crash("after the work")
         return Provisioned((f"{dataflow}-topic",), (), (), {"create": 1})
 
+    def tear_down(self, dataflow: str) -> Provisioned:
+        """Have nothing to delete; nobody asks here."""
+        del dataflow
+        return Provisioned((), (), (), {})
+
     def status(self, dataflow: str) -> Provisioned | None:
         """Say that nothing is known of any dataflow; nobody asks here."""
         del dataflow

@@ -64,6 +64,11 @@ class Provisioner:
         self.provisioned.append(dataflow)
         return Provisioned((f"{dataflow}-topic",), (), (), {"create": 1})
 
+    def tear_down(self, dataflow: str) -> Provisioned:
+        """Have nothing to delete; nobody asks here."""
+        del dataflow
+        return Provisioned((), (), (), {})
+
     def status(self, dataflow: str) -> Provisioned | None:
         """Know nothing."""
         del dataflow

@@ -29,6 +29,7 @@ class FakeProvisioner:
 
     def __init__(self) -> None:
         self.provisioned: list[str] = []
+        self.torn_down: list[str] = []
         self.failure: StackFailed | None = None
         self.bug: Exception | None = None
         self.during: Callable[[], None] = lambda: None
@@ -41,6 +42,12 @@ class FakeProvisioner:
         self.provisioned.append(dataflow)
         grant = AppliedGrant(member="m", role="r", resource=f"topic {dataflow}")
         return Provisioned((f"{dataflow}-topic",), (), (grant,), {"create": 3})
+
+    def tear_down(self, dataflow: str) -> Provisioned:
+        """Forget the dataflow, but for a bucket."""
+        self.during()
+        self.torn_down.append(dataflow)
+        return Provisioned((), (), (), {"delete": 2}, (f"{dataflow}-bucket",))
 
     def status(self, dataflow: str) -> Provisioned | None:
         """Give what was set up."""
@@ -108,6 +115,16 @@ def test_a_command_is_done_and_answered(director: Director) -> None:
     assert completion.topics == ("orders-topic",)
     assert completion.applied_grants[0].resource == "topic orders"
     assert completion.changes == {"create": 3}
+
+
+def test_a_teardown_is_done_once_and_names_what_it_kept(director: Director) -> None:
+    """1.5: upstream's `teardown`, for one dataflow; data is kept, and its name comes back."""
+    for _ in range(2):
+        director.handle(make(instruction=Instruction.TEARDOWN))
+    assert director.provisioner.torn_down == ["orders"]
+    assert director.provisioner.provisioned == []
+    assert {completion.kept for completion in director.published} == {("orders-bucket",)}
+    assert director.published[0].changes == {"delete": 2}
 
 
 def test_a_command_delivered_five_times_has_one_effect(director: Director) -> None:
