@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowHandle
@@ -27,6 +27,8 @@ APPLICATION = "conductor"
 WORKFLOW_VERSION = "1"
 # Seconds between DBOS's looks at its queue and at results of workflows.
 POLLING_S = 0.1
+
+T = TypeVar("T")
 
 
 class RunEnd(StrEnum):
@@ -67,25 +69,43 @@ class Script(Protocol):
 _scripts: dict[str, Script] = {}
 
 
-@DBOS.workflow(name="run")
-def _run(run_id: str) -> str:
-    script = _scripts[run_id]
+class StepRunner(Protocol):
+    """What runs a step unless it has a result on record, and records the result."""
+
+    def __call__(self, name: str, do: Callable[..., T], *arguments: str) -> T:
+        """Give the step's result, new or from before a crash."""
+        ...
+
+
+def go_through(script: Script, run_step: StepRunner) -> RunEnd:
+    """Go through a script's steps in order, and back if it fails.
+
+    All decisions hang on recorded results, so that it takes the same way again after a crash.
+    """
     end = RunEnd.SUCCEEDED
     for step in script.forward():
-        result = DBOS.run_step({"name": step}, script.do, step)
+        result = run_step(step, script.do, step)
         script.accept(step, result)
         if "end" in result:
             end = RunEnd(str(result["end"]))
             break
     if end is not RunEnd.FAILED:
-        return end.value
+        return end
     undone = [
-        DBOS.run_step({"name": f"undo {step}"}, script.undo, step)
-        for step in DBOS.run_step({"name": "unwind"}, script.backward)
+        run_step(f"undo {step}", script.undo, step) for step in run_step("unwind", script.backward)
     ]
     if not undone:
-        return end.value
-    return (RunEnd.ROLLED_BACK if all(undone) else RunEnd.STUCK).value
+        return end
+    return RunEnd.ROLLED_BACK if all(undone) else RunEnd.STUCK
+
+
+def _dbos_step(name: str, do: Callable[..., T], *arguments: str) -> T:
+    return DBOS.run_step({"name": name}, do, *arguments)
+
+
+@DBOS.workflow(name="run")
+def _run(run_id: str) -> str:
+    return go_through(_scripts[run_id], _dbos_step).value
 
 
 def _ended(handle: WorkflowHandle[str]) -> RunEnd:
