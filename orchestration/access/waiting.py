@@ -246,6 +246,7 @@ def _not_effective(missing: Sequence[tuple[Grant, Tried]], pace: Pace) -> Grants
     return GrantsNotEffective(
         f"{len(lines)} grants had no effect after {pace.deadline_s:.0f} s: {shown}{more}",
         missing=lines,
-        hint="check that the policy still holds them and that no deny policy or condition is in"
-        " the way, then run `conductor up` again",
+        hint="check that the policy still holds them, that the accounts exist and their APIs are"
+        " enabled, and that no deny policy or condition is in the way; then run `conductor up`"
+        " again",
     )
