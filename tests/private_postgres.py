@@ -67,10 +67,10 @@ def running_postgres() -> Iterator[PrivatePostgres]:
             pytest.skip(f"PostgreSQL does not run as root, and there is no user {UNPRIVILEGED!r}")
     # Not pytest's own folder: a socket's path has at most some hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    identity: dict[str, int | list[int]] = {}
+    user_id, group_id, groups = None, None, None
     if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        user_id, group_id, groups = user.pw_uid, user.pw_gid, [user.pw_gid]
+        os.chown(folder, user_id, group_id)
     data = folder / "data"
     try:
         subprocess.run(
@@ -78,14 +78,22 @@ def running_postgres() -> Iterator[PrivatePostgres]:
             check=True,
             capture_output=True,
             cwd=folder,
-            **identity,  # type: ignore[call-overload]  # the stub wants each by its name
+            user=user_id,
+            group=group_id,
+            extra_groups=groups,
         )
         options = {"listen_addresses": "", "unix_socket_directories": folder, "fsync": "off"}
         arguments = [f"-c{name}={value}" for name, value in options.items()]
         with (
             (folder / "log").open("wb") as log,
             subprocess.Popen(
-                [server, "-D", data, *arguments], stdout=log, stderr=log, cwd=folder, **identity
+                [server, "-D", data, *arguments],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                user=user_id,
+                group=group_id,
+                extra_groups=groups,
             ) as process,
         ):
             try:

@@ -23,6 +23,8 @@ app.add_typer(cloud.app, name="cloud")
 app.add_typer(secrets.app, name="secrets")
 plan = typer.Typer(help="Show what `up` would need.", no_args_is_help=True)
 app.add_typer(plan, name="plan")
+token = typer.Typer(help="Keys to the coordination engine's API.", no_args_is_help=True)
+app.add_typer(token, name="token")
 
 ArchitectureFile = Annotated[
     Path, typer.Argument(metavar="ARCH", help="The architecture file (services.yaml).")
@@ -122,6 +124,13 @@ def up(
         list[str] | None, typer.Option("--only", metavar="PHASES", help="Run these phases only.")
     ] = None,
     database_url: DatabaseUrl = None,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Leave the run to whichever `conductor worker` on the same database is free.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -130,7 +139,10 @@ def up(
     from orchestration.cli.deploying import Request, deploy  # noqa: PLC0415
 
     with reported(as_json=as_json, debug=debug):
-        deploy(
+        begin = deploy
+        if detach:
+            from orchestration.cli.working import detach as begin  # noqa: PLC0415 - as above
+        begin(
             Request(
                 architecture=architecture,
                 environment=env,
@@ -396,6 +408,91 @@ def resume(
 
     with reported(as_json=as_json, debug=debug):
         resuming.resume(run, database_url=database_url, as_json=as_json)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="The address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port; 0 takes a free one.")] = 8080,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", metavar="DIR", help="The folder of its data.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    allow_agent: Annotated[
+        list[str] | None,
+        typer.Option("--allow-agent", metavar="HOST", help="A host that agents may be on."),
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Where notifications go.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Serve the coordination engine's API until told to end; drains what is under way."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.serving import serve_api  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        serve_api(
+            host=host,
+            port=port,
+            state_dir=state_dir,
+            database_url=database_url,
+            allowed_agents=tuple(allow_agent or ()),
+            webhook_url=webhook,
+            as_json=as_json,
+        )
+
+
+@token.command(name="create")
+def create_token(
+    role: Annotated[str, typer.Option("--role", help="agent, approver, operator or viewer.")],
+    subject: Annotated[str, typer.Option("--subject", help="Whose it is.")],
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="The only customer that it sees.")
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", metavar="DIR", help="The folder of the data.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Create a token for the API and print it, this once."""
+    from orchestration.cli import serving  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.console import reported  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        serving.create_token(
+            role=role,
+            subject=subject,
+            customer=customer,
+            state_dir=state_dir,
+            database_url=database_url,
+            as_json=as_json,
+        )
+
+
+@app.command()
+def worker(
+    database_url: DatabaseUrl = None,
+    lease: Annotated[
+        float,
+        typer.Option(
+            "--lease",
+            metavar="SECONDS",
+            help="After this long without a sign of life, other workers take its run over.",
+        ),
+    ] = 45.0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Do the runs that `up --detach` has queued, one at a time, until Ctrl-C."""
+    from orchestration.cli.console import reported  # noqa: PLC0415 - see the module's docstring
+    from orchestration.cli.working import work  # noqa: PLC0415
+
+    with reported(as_json=as_json, debug=debug):
+        work(database_url, lease_s=lease, as_json=as_json)
 
 
 @app.command()

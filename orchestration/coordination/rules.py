@@ -128,9 +128,11 @@ class Rules:
     """Everything that decides, besides the request itself."""
 
     contradictions: frozenset[frozenset[str]] = CONTRADICTIONS
-    built_in_actions: Mapping[str, bool] = BUILT_IN_ACTIONS
-    approvals: Mapping[RiskLevel, ApprovalRule] = APPROVAL_RULES
-    templates: Mapping[str, tuple[StepTemplate, ...]] = PLAN_TEMPLATES
+    built_in_actions: Mapping[str, bool] = field(default_factory=lambda: BUILT_IN_ACTIONS)
+    approvals: Mapping[RiskLevel, ApprovalRule] = field(default_factory=lambda: APPROVAL_RULES)
+    templates: Mapping[str, tuple[StepTemplate, ...]] = field(
+        default_factory=lambda: PLAN_TEMPLATES
+    )
     freezes: tuple[Freeze, ...] = ()
     resources: ResourceTree = field(default_factory=ResourceTree)
     max_recommendations: int = 10_000

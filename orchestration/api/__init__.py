@@ -1,0 +1,1 @@
+"""The HTTP edge of the coordination engine; FastAPI is imported nowhere else."""

@@ -1,0 +1,76 @@
+"""Run the application on a socket until the process is told to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from orchestration.api.app import make_app
+from orchestration.api.backend import Backend, ServerSettings
+from orchestration.api.refusals import TokenMissing
+from orchestration.coordination.storage import tokens
+from orchestration.coordination.storage.database import Database
+
+DRAIN_S = 5
+# Connections beyond this are refused at once instead of piling up.
+MOST_CONNECTIONS = 1000
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens: only then may others be told to call."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # uvicorn's `socket` type is not exported
+        await super().startup(sockets)  # type: ignore[arg-type]  # as above
+        if self.started:
+            self._on_ready()
+
+
+def serve(
+    database: Database,
+    settings: ServerSettings,
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[int], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests in work get five seconds to end.
+
+    Args:
+        database: where everything is kept.
+        settings: what the server is told.
+        host: the address to listen on.
+        port: the port to listen on; 0 takes a free one.
+        on_ready: called with the port once the server listens.
+
+    Raises:
+        TokenMissing: others could reach the server, and nobody has a token yet.
+    """
+    backend = Backend(database, settings)
+    with database.reading() as tx:
+        if settings.is_exposed and not tokens.any_exists(tx):
+            raise TokenMissing(f"nobody has a token yet, and {host} is open to other machines")
+    config = uvicorn.Config(
+        make_app(backend),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        limit_concurrency=MOST_CONNECTIONS,
+    )
+    server = _Server(config, lambda: on_ready(_port_of(server)))
+    # uvicorn passes the signal on that ended it; ending is what was asked for.
+    with suppress(KeyboardInterrupt):
+        server.run()
+
+
+def _port_of(server: uvicorn.Server) -> int:
+    port: int = server.servers[0].sockets[0].getsockname()[1]
+    return port

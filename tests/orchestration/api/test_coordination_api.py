@@ -1,0 +1,252 @@
+"""The coordination engine over HTTP: document 004's scenarios, its errors, and who may do what."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from orchestration.api.app import make_app
+from orchestration.api.backend import Backend, ServerSettings
+from orchestration.coordination.identity import Role
+from orchestration.coordination.storage import tokens
+from orchestration.coordination.storage.database import Database
+from orchestration.coordination.storage.tokens import TokenHolder
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An open database in a file."""
+    opened = Database.open(f"sqlite:///{tmp_path / 'coordination.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[httpx.Client]:
+    """The served API, as a program on this machine sees it."""
+    app = make_app(Backend(database, ServerSettings()))
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=30
+        ) as opened:
+            yield opened
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def recommendation(id_: str, **changes: Any) -> dict[str, Any]:
+    """Make a recommendation as an agent sends it."""
+    now = datetime.now(UTC)
+    return {
+        "id": id_,
+        "agent_id": "cost-agent-1",
+        "agent_type": "cost",
+        "customer_id": "cust-1",
+        "type": "cost",
+        "title": "t",
+        "description": "d",
+        "action": "scale_down",
+        "risk_level": "low",
+        "estimated_savings": 10.0,
+        "estimated_impact": "-3%",
+        "affected_resources": [f"i-{id_}"],
+        "parameters": {"count": 2},
+        "dependencies": [],
+        "priority": 5,
+        "confidence": 0.9,
+        "created_at": now.isoformat(),
+        "expires_at": (now + timedelta(days=1)).isoformat(),
+        "status": "pending",
+        **changes,
+    }
+
+
+def coordinate(client: httpx.Client, *items: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Send recommendations; they must be taken."""
+    answer = client.post(
+        "/coordination/coordinate",
+        json={"customer_id": "cust-1", "recommendations": list(items), **fields},
+    )
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_scenario_1_of_document_004_keeps_the_stronger(client: httpx.Client) -> None:
+    """4.17: a conflict on shared instances; the cost recommendation is kept, with its reasons."""
+    body = coordinate(
+        client,
+        recommendation(
+            "cost",
+            action="migrate_to_spot",
+            estimated_savings=2000.0,
+            affected_resources=[f"i-{n}" for n in range(1, 6)],
+        ),
+        recommendation(
+            "resource",
+            agent_id="resource-agent-1",
+            agent_type="resource",
+            type="resource",
+            estimated_savings=1500.0,
+            affected_resources=[f"i-{n}" for n in range(3, 6)],
+        ),
+        auto_approve=True,
+    )
+    assert (body["conflicts_detected"], body["recommendations_kept"]) == (1, 1)
+    (conflict,) = body["conflicts"]
+    assert conflict["type"] == "resource"
+    for shared in ("i-3", "i-4", "i-5"):
+        assert shared in conflict["description"]
+    (kept,) = body["recommendations"]
+    assert kept["id"] == "cost"
+    assert kept["would_flip"]
+    (plan,) = body["execution_plans"]
+    assert [step["action"] for step in plan["steps"]] == [
+        "take_snapshot",
+        "migrate_workload",
+        "validate_quality",
+    ]
+    assert client.get(f"/coordination/plans/{plan['id']}").json()["status"] == "pending"
+
+
+def test_scenario_2_of_document_004_makes_the_plan_on_approval(client: httpx.Client) -> None:
+    """4.23: people are asked, told, and their agreement makes the plan, which nothing runs yet."""
+    body = coordinate(client, recommendation("r", risk_level="high"))
+    (asked,) = body["approvals"]
+    listed = client.get("/coordination/approvals", params={"customer_id": "cust-1"}).json()
+    assert listed["count"] == 1
+    path = f"/coordination/approvals/{asked['id']}"
+    done = client.post(f"{path}/approve", json={"user_id": "alice"})
+    assert done.status_code == 200
+    assert done.json()["message"] == "Recommendation approved"
+    plan_id = done.json()["plan_id"]
+    assert client.get(path).json()["plan_id"] == plan_id
+    refused = client.post(f"/coordination/plans/{plan_id}/execute")
+    assert refused.status_code == 503
+    assert refused.json()["code"] == "executor-not-available"
+    again = client.post(f"{path}/reject", json={"user_id": "bob", "reason": "late"})
+    assert again.status_code == 409
+    assert again.json()["error"] == again.json()["detail"]
+
+
+def test_nobody_approves_what_their_own_agent_asked_for(client: httpx.Client) -> None:
+    """C4: neither the agent nor one person twice for what is critical."""
+    body = coordinate(client, recommendation("r", risk_level="critical"))
+    path = f"/coordination/approvals/{body['approvals'][0]['id']}/approve"
+    assert client.post(path, json={"user_id": "cost-agent-1"}).status_code == 403
+    first = client.post(path, json={"user_id": "alice"})
+    assert first.json()["message"] == "Approval recorded: 1 of 2"
+    assert client.post(path, json={"user_id": "alice"}).status_code == 409
+    assert client.post(path, json={"user_id": "bob"}).json()["plan_id"]
+
+
+def test_changed_content_voids_an_approval(client: httpx.Client) -> None:
+    """4.19: what is approved is what was shown; the newest question counts."""
+    older = coordinate(client, recommendation("r", risk_level="high"))["approvals"][0]
+    newer = coordinate(client, recommendation("r", risk_level="high", parameters={"count": 9}))
+    path = f"/coordination/approvals/{older['id']}/approve"
+    refused = client.post(path, json={"user_id": "alice"})
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "content-changed"
+    newest = f"/coordination/approvals/{newer['approvals'][0]['id']}/approve"
+    shown = {"user_id": "alice", "content_hash": "0" * 64}
+    assert client.post(newest, json=shown).json()["code"] == "content-changed"
+    assert client.post(newest, json={"user_id": "alice"}).status_code == 200
+
+
+def test_fifty_decisions_at_once_count_once(client: httpx.Client) -> None:
+    """Fault case 34: one of them makes the plan, the others are told that it was decided."""
+    body = coordinate(client, recommendation("r", risk_level="high"))
+    path = f"/coordination/approvals/{body['approvals'][0]['id']}/approve"
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda n: client.post(path, json={"user_id": f"user-{n}"}), range(50))
+        )
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [200] + [409] * 49
+    plans = client.get("/coordination/plans", params={"customer_id": "cust-1"}).json()
+    assert plans["count"] == 1
+    log = client.get("/coordination/audit", params={"verify": True}).json()
+    assert [entry["action"] for entry in log["entries"]] == ["coordinate", "approve"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"recommendations": []}, 400, "customer_id"),
+        ({"customer_id": "c", "recommendations": [None]}, 400, "recommendations"),
+        ({"customer_id": "cust-1", "recommendations": [{"id": "r"}]}, 400, "recommendations"),
+    ],
+)
+def test_a_request_that_is_none_is_refused(
+    client: httpx.Client, body: dict[str, Any], status: int, said: str
+) -> None:
+    """4.34: a problem with `error`, naming what is wrong."""
+    answer = client.post("/coordination/coordinate", json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert said in answer.text
+    assert answer.json()["error"]
+
+
+def test_an_action_that_nobody_offers_is_weighed_but_never_planned(client: httpx.Client) -> None:
+    """C9: marked as blocked; to run it at once is refused naming it."""
+    item = recommendation("r", action="migrate_database")
+    body = coordinate(client, item, auto_approve=True)
+    assert body["recommendations"][0]["blocked_by"] == ["no-handler"]
+    assert "execution_plans" not in body
+    refused = client.post(
+        "/coordination/coordinate",
+        json={"customer_id": "cust-1", "recommendations": [item], "execute_now": True},
+    )
+    assert refused.status_code == 422
+    assert "migrate_database" in refused.text
+
+
+def test_an_idempotency_key_answers_again_without_acting_again(client: httpx.Client) -> None:
+    """A repeated request is the same request."""
+    request = {"customer_id": "cust-1", "recommendations": [recommendation("r")]}
+    answers = [
+        client.post("/coordination/coordinate", json=request, headers={"Idempotency-Key": "k-1"})
+        for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+
+
+def test_customers_see_only_their_own(database: Database, client: httpx.Client) -> None:
+    """API1: another customer's approval is not found; without a token nothing is."""
+    body = coordinate(client, recommendation("r", risk_level="high"))
+    path = f"/coordination/approvals/{body['approvals'][0]['id']}"
+    with database.transaction() as tx:
+        ours, theirs, viewer = (
+            tokens.create(tx, TokenHolder(subject=name, role=role, customer_id=customer), actor="t")
+            for name, role, customer in (
+                ("alice", Role.APPROVER, "cust-1"),
+                ("mallory", Role.APPROVER, "cust-2"),
+                ("vera", Role.VIEWER, "cust-1"),
+            )
+        )
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers={"Authorization": f"Bearer {theirs}"}).status_code == 404
+    vote = {"user_id": "alice"}
+    for text, status in ((viewer, 403), (theirs, 403), (ours, 200)):
+        answer = client.post(
+            f"{path}/approve", json=vote, headers={"Authorization": f"Bearer {text}"}
+        )
+        assert answer.status_code == status, answer.text
