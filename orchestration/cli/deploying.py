@@ -137,27 +137,36 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
                     opened.environment,
                     opened.file,
                     opened.target,
-                    RunOptions(
-                        architecture_path=request.architecture,
-                        engine=opened.engine,
-                        refresh=request.refresh,
-                        director_timeout_s=director_timeout_s,
-                        phases=select_phases(request.skip, request.only),
-                        on_failure=one_of(OnFailure, request.on_failure, "--on-failure"),
-                        database_url=request.database_url,
-                        words={
-                            **request.words(),
-                            # Asked for or not: it stays with the environment.
-                            "suffix": opened.file.architecture.name_suffix,
-                            "director_timeout": f"{director_timeout_s:g}",
-                        },
-                    ),
+                    run_options(request, opened, director_timeout_s),
                     [progress],
                 )
         except KeyboardInterrupt:
             raise _interrupted(opened) from None
     if not as_json:
         show_run(console, record, opened.environment)
+
+
+def run_options(request: Request, opened: Opened, director_timeout_s: float) -> RunOptions:
+    """Say how a request's run is to be done.
+
+    Raises:
+        UsageError: an option has no such value.
+    """
+    return RunOptions(
+        architecture_path=request.architecture,
+        engine=opened.engine,
+        refresh=request.refresh,
+        director_timeout_s=director_timeout_s,
+        phases=select_phases(request.skip, request.only),
+        on_failure=one_of(OnFailure, request.on_failure, "--on-failure"),
+        database_url=request.database_url,
+        words={
+            **request.words(),
+            # Asked for or not: it stays with the environment.
+            "suffix": opened.file.architecture.name_suffix,
+            "director_timeout": f"{director_timeout_s:g}",
+        },
+    )
 
 
 def _interrupted(opened: Opened) -> Interrupted:

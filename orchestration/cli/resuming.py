@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestration.cli.deploying import Request, deploy
-from orchestration.conductor.records import RunStatus, find_run
+from orchestration.conductor.records import RunInputs, RunStatus, find_run
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
 
@@ -24,28 +24,33 @@ def resume(run_id: str, *, database_url: str | None, as_json: bool) -> None:
             f"run {run_id} has ended: {record.status.value}",
             hint="only a run whose process has died can be resumed; start a new one with `up`",
         )
-    options = record.inputs.options
-    deploy(
-        Request(
-            architecture=Path(record.inputs.architecture),
-            environment=record.environment,
-            target=None,
-            project=options.get("project") or None,
-            source_root=Path(options["source_root"]) if options.get("source_root") else None,
-            engine=options.get("engine", "auto"),
-            refresh=options.get("refresh") != "false",
-            propagation=options.get("propagation", "seeded"),
-            builder=options.get("builder", "auto"),
-            suffix=options.get("suffix") or None,
-            placeholders=options.get("placeholders") == "true",
-            skip=_words(options.get("skip", "")),
-            only=_words(options.get("only", "")),
-            on_failure=options.get("on_failure", "rollback"),
-            database_url=database_url,
-        ),
-        director_timeout_s=float(options.get("director_timeout", "600")),
-        as_json=as_json,
+    request, director_timeout_s = request_of(record.environment, record.inputs, database_url)
+    deploy(request, director_timeout_s=director_timeout_s, as_json=as_json)
+
+
+def request_of(
+    environment: str, inputs: RunInputs, database_url: str | None
+) -> tuple[Request, float]:
+    """Give the request that a run's recorded inputs stand for, and its director's timeout."""
+    options = inputs.options
+    request = Request(
+        architecture=Path(inputs.architecture),
+        environment=environment,
+        target=None,
+        project=options.get("project") or None,
+        source_root=Path(options["source_root"]) if options.get("source_root") else None,
+        engine=options.get("engine", "auto"),
+        refresh=options.get("refresh") != "false",
+        propagation=options.get("propagation", "seeded"),
+        builder=options.get("builder", "auto"),
+        suffix=options.get("suffix") or None,
+        placeholders=options.get("placeholders") == "true",
+        skip=_words(options.get("skip", "")),
+        only=_words(options.get("only", "")),
+        on_failure=options.get("on_failure", "rollback"),
+        database_url=database_url,
     )
+    return request, float(options.get("director_timeout", "600"))
 
 
 def _words(listed: str) -> tuple[str, ...]:

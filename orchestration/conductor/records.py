@@ -108,11 +108,13 @@ class RunRecorder:
         self._save()
 
     @classmethod
-    def new(cls, runs_dir: Path, environment: str, inputs: RunInputs) -> RunRecorder:
-        """Begin the record of a new run."""
+    def new(
+        cls, runs_dir: Path, environment: str, inputs: RunInputs, run_id: str | None = None
+    ) -> RunRecorder:
+        """Begin the record of a new run; one from the queue has its id already."""
         now = datetime.now(UTC)
         record = RunRecord(
-            run_id=new_run_id(now),
+            run_id=run_id or new_run_id(now),
             environment=environment,
             status=RunStatus.RUNNING,
             started_at=now,

@@ -130,7 +130,7 @@ def _run(
     rollback = Rollback(operations, releases, plan.release, log, event_forwarder(log))
     script = RollbackScript(run_id, plan.steps, rollback, journal)
     log.emit(RunEventKind.RUN_STARTED, environment=environment.name, release=release_id)
-    with launched(engine) as workflows:
+    with launched(engine, environment.name) as workflows:
         end = workflows.start(run_id, script)
     left = not_undone(journal.read(run_id))
     # What follows is written beside the journal: whoever was overtaken leaves it alone.

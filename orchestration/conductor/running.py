@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -34,7 +36,7 @@ from orchestration.director.digests import program_digest
 from orchestration.durable.database import database_url, opened_database
 from orchestration.durable.journal_store import JournalStore
 from orchestration.durable.lease import Lease, held_lease
-from orchestration.durable.workflows import RunEnd, launched
+from orchestration.durable.workflows import RunEnd, Runs, launched
 from orchestration.environments import Environment
 from orchestration.errors import Blocked, ConductorError, PhaseFailed, RolledBack, Stuck
 from orchestration.releases.rollback import Rollback
@@ -55,6 +57,8 @@ def run_up(
     target: Target,
     options: RunOptions,
     observers: Sequence[Observer],
+    *,
+    queued: QueuedRun | None = None,
 ) -> RunRecord:
     """Run the phases and give the run's record; the caller holds the environment.
 
@@ -86,8 +90,16 @@ def run_up(
         opened_database(database_url(options.database_url, environment.database_file)) as engine,
         held_lease(engine, environment, f"conductor up --env {environment.name}") as lease,
     ):
-        up = _Up(environment, target, options, inputs, observers, died=died)
+        up = _Up(environment, target, options, inputs, observers, died=died, queued=queued)
         return up.run(file, known, engine, lease)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """A run that a worker took from the queue: its id, and what brings it to its end."""
+
+    run_id: str
+    workflows: Runs
 
 
 class _Up:
@@ -102,13 +114,17 @@ class _Up:
         observers: Sequence[Observer],
         *,
         died: RunRecord | None,
+        queued: QueuedRun | None,
     ) -> None:
         self._environment = environment
+        self._queued = queued
         self._target = target
         self._options = options
         self._is_resumed = died is not None
         self._recorder = (
-            RunRecorder.new(environment.runs_dir, environment.name, inputs)
+            RunRecorder.new(
+                environment.runs_dir, environment.name, inputs, queued.run_id if queued else None
+            )
             if died is None
             else RunRecorder(environment.runs_dir, died)
         )
@@ -130,7 +146,7 @@ class _Up:
             environment=self._environment.name,
             architecture=str(self._options.architecture_path),
         )
-        with launched(engine) as workflows:
+        with self._workflows(engine) as workflows:
             begin = workflows.resume if self._is_resumed else workflows.start
             end = begin(self._run_id, script)
         left = not_undone(journal.read(self._run_id))
@@ -146,6 +162,14 @@ class _Up:
         self._log.emit(RunEventKind.RUN_FINISHED, urls=dict(self._recorder.record.state.urls))
         self._recorder.finish(RunStatus.SUCCEEDED)
         return self._recorder.record
+
+    @contextmanager
+    def _workflows(self, engine: sa.Engine) -> Iterator[Runs]:
+        if self._queued is not None:
+            yield self._queued.workflows
+            return
+        with launched(engine, self._environment.name) as workflows:
+            yield workflows
 
     def _script(self, file: HydratedFile, known: RunState, journal: JournalStore) -> RunScript:
         parts = run_parts(

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestration.errors import Blocked, UsageError
 
 DATABASE_URL_VARIABLE = "CONDUCTOR_DATABASE_URL"
 BUSY_TIMEOUT_MS = 30_000
+# Any number that nothing else in the database locks.
+TABLES_LOCK = 0x636F6E64
 
 metadata = sa.MetaData()
 
@@ -44,6 +47,14 @@ lease_table = sa.Table(
     sa.Column("folder", sa.Text, nullable=False),
     # Seconds since 1970 by the database's clock: the hosts' clocks may differ.
     sa.Column("taken_at", sa.Double, nullable=False),
+    sa.Column("renewed_at", sa.Double, nullable=False),
+    sa.Column("length_s", sa.Double, nullable=False),
+)
+
+worker_table = sa.Table(
+    "conductor_worker",
+    metadata,
+    sa.Column("executor_id", sa.Text, primary_key=True),
     sa.Column("renewed_at", sa.Double, nullable=False),
     sa.Column("length_s", sa.Double, nullable=False),
 )
@@ -91,8 +102,20 @@ def open_database(url: str) -> sa.Engine:
     with translated(url):
         if engine.dialect.name == "sqlite":
             _refuse_damage(engine)
-        metadata.create_all(engine)
+        _make_tables(engine)
     return engine
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    """Make the tables that are missing; several processes may do so at once."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Two that make the same table at once fail there, even with IF NOT EXISTS.
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(TABLES_LOCK)))
+        for table in metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 @contextmanager

@@ -22,9 +22,8 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, Wo
 from orchestration.automation.results import Json
 from orchestration.concurrency import stop_waiting
 
-APPLICATION = "conductor"
 # The number of this workflow's shape: a run that began under another one is not continued.
-WORKFLOW_VERSION = "1"
+WORKFLOW_VERSION = "2"
 # Seconds between DBOS's looks at its queue and at results of workflows.
 POLLING_S = 0.1
 
@@ -99,13 +98,14 @@ def go_through(script: Script, run_step: StepRunner) -> RunEnd:
     return RunEnd.ROLLED_BACK if all(undone) else RunEnd.STUCK
 
 
-def _dbos_step(name: str, do: Callable[..., T], *arguments: str) -> T:
+def dbos_step(name: str, do: Callable[..., T], *arguments: str) -> T:
+    """Run a step of the workflow that this thread is in; DBOS keeps its result."""
     return DBOS.run_step({"name": name}, do, *arguments)
 
 
 @DBOS.workflow(name="run")
 def _run(run_id: str) -> str:
-    return go_through(_scripts[run_id], _dbos_step).value
+    return go_through(_scripts[run_id], dbos_step).value
 
 
 def _ended(handle: WorkflowHandle[str]) -> RunEnd:
@@ -143,24 +143,49 @@ class Workflows:
         return _ended(DBOS.resume_workflow(run_id))
 
 
+class Runs(Protocol):
+    """What brings a script to its end durably."""
+
+    def start(self, run_id: str, script: Script) -> RunEnd:
+        """Run a new run to its end."""
+        ...
+
+    def resume(self, run_id: str, script: Script) -> RunEnd:
+        """Go on with a run whose process has died."""
+        ...
+
+
 @contextmanager
-def launched(engine: sa.Engine) -> Iterator[Workflows]:
-    """Launch DBOS on a database for the duration of the block."""
+def launched(engine: sa.Engine, environment: str) -> Iterator[Workflows]:
+    """Launch DBOS for an environment's runs, for the duration of the block.
+
+    Every environment is an application of its own: what is resumed goes through a queue, from which
+    a process that runs another environment must not take it.
+    """
+    with dbos_launched(engine, f"conductor-{environment}", queues=()):
+        yield Workflows()
+
+
+@contextmanager
+def dbos_launched(engine: sa.Engine, application: str, queues: Sequence[str]) -> Iterator[str]:
+    """Launch DBOS on a database for the duration of the block; gives this process's executor id."""
+    executor_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     DBOS(
         config=DBOSConfig(
-            name=APPLICATION,
+            name=application,
             system_database_url=engine.url.render_as_string(hide_password=False),
             system_database_engine=engine,
-            executor_id=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            executor_id=executor_id,
             application_version=WORKFLOW_VERSION,
             serializer=DBOSPortableJSONSerializer(),
             log_level="ERROR",
             notification_listener_polling_interval_sec=POLLING_S,
         )
     )
+    DBOS.listen_queues(queues)
     DBOS.launch()
     try:
-        yield Workflows()
+        yield executor_id
     finally:
         DBOS.destroy()
         _scripts.clear()

@@ -253,7 +253,7 @@ def test_an_undo_that_fails_leaves_only_that_and_says_so(stack: str) -> None:
 @pytest.fixture
 def ended(engine: sa.Engine) -> Iterator[Callable[[str, str], tuple[RunEnd, set[str]]]]:
     """Run workflows in DBOS on a real database; gives how each ended and what stands."""
-    with launched(engine) as workflows:
+    with launched(engine, "dev") as workflows:
 
         def run(name: str, failing: str) -> tuple[RunEnd, set[str]]:
             flow = WORKFLOWS[name]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from orchestration.conductor.journal import StepEvent
-from orchestration.durable.database import database_now, lease_table
+from orchestration.durable.database import database_now, lease_table, open_database
 from orchestration.durable.journal_store import JournalStore
 from orchestration.durable.lease import Fenced, Lease, LeaseTerms, held_lease, take_lease
 from orchestration.environments import Environment
@@ -69,6 +70,13 @@ def test_one_of_many_gets_it(engine: sa.Engine, machine: Callable[[str], Environ
     for thread in threads:
         thread.join(30)
     assert (len(got), len(busy)) == (1, 7)
+
+
+def test_many_open_an_empty_database_at_once(url: str) -> None:
+    """Workers start together: none of them fails because another makes the tables."""
+    with ThreadPoolExecutor(8) as pool:
+        for opened in pool.map(open_database, [url] * 8):
+            opened.dispose()
 
 
 def test_a_zombie_writes_nothing_more(

@@ -46,7 +46,7 @@ class Script:
         return step != os.environ.get("STUCK_AT")
 
 
-with launched(open_database(f"sqlite:///{folder / 'runs.sqlite'}")) as workflows:
+with launched(open_database(f"sqlite:///{folder / 'runs.sqlite'}"), "dev") as workflows:
     print(getattr(workflows, verb)("run-1", Script()).value)
 '''
 
