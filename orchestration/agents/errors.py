@@ -43,7 +43,7 @@ class EndpointRefused(UsageError):  # noqa: N818
     """Tasks must not be sent to this address."""
 
     code = "endpoint-refused"
-    default_hint = "allow the host or network with `conductor serve --allow-agents`"
+    default_hint = "allow the host or network with `conductor serve --allow-agent`"
 
 
 class AgentUnreachable(ConductorError):  # noqa: N818

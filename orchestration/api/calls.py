@@ -68,11 +68,13 @@ class Call:
             KeyReused: the key belongs to another request.
         """
         with self.writing() as (tx, caller):
-            if self.idempotency_key is None:
+            # Document 004's agents have only bodies.
+            given = self.idempotency_key or getattr(request, "idempotency_key", None)
+            if given is None:
                 return json_reply(act(tx, caller), status)
             key = replies.RequestKey(
                 caller=f"{caller.name}/{caller.customer_id or ''}",
-                key=self.idempotency_key,
+                key=given,
                 digest=self._digest(request),
             )
             known = replies.reserve(tx, key)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from orchestration.agents import errors as agent_errors
 from orchestration.api import refusals as api_refusals
 from orchestration.coordination import refusals
+from orchestration.coordination.errors import Category, RequestRefused
 from orchestration.coordination.storage.errors import StorageBusy, StorageUnreachable
 from orchestration.errors import Blocked, ConductorError, UsageError
 
@@ -42,6 +43,14 @@ STATUSES: dict[type[ConductorError], HTTPStatus] = {
     UsageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     Blocked: HTTPStatus.CONFLICT,
     ConductorError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+OF_CATEGORY = {
+    Category.MALFORMED: HTTPStatus.BAD_REQUEST,
+    Category.SEMANTIC: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Category.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Category.FORBIDDEN: HTTPStatus.FORBIDDEN,
 }
 
 
@@ -105,7 +114,15 @@ def install(app: FastAPI) -> None:
 
 def respond(error: ConductorError) -> Response:
     """Answer with an error of ours."""
-    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    findings: tuple[Finding, ...] = ()
+    if isinstance(error, RequestRefused):
+        status = OF_CATEGORY[error.category]
+        findings = tuple(
+            Finding(where=found.field or "body", message=found.message, item=found.item or None)
+            for found in error.problems[:_MOST_FINDINGS]
+        )
+    else:
+        status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_refused", code=error.code, message=error.message)
     headers = {}
@@ -120,6 +137,7 @@ def respond(error: ConductorError) -> Response:
         code=error.code,
         error=error.message,
         hint=error.hint or None,
+        findings=findings or None,
     )
     return _response(problem, headers)
 

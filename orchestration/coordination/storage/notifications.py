@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,30 +29,41 @@ class Notification:
     attempts: int
 
 
-def enqueue(
-    tx: Transaction, *, customer_id: str, event: str, detail: Mapping[str, str | None]
-) -> None:
-    """Have a notification delivered once this transaction is done."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a customer is to be told of one recommendation; details that are None stay out."""
+
+    event: str
+    detail: Mapping[str, str | None]
+
+
+def enqueue(tx: Transaction, *, customer_id: str, messages: Sequence[Message]) -> None:
+    """Have notifications delivered once this transaction is done."""
+    if messages:
+        tx.connection.execute(
+            notifications.insert(), [_row(tx, customer_id, message) for message in messages]
+        )
+
+
+def _row(tx: Transaction, customer_id: str, message: Message) -> dict[str, Any]:
     notification_id = str(uuid.uuid4())
     body = {
         "id": notification_id,
-        "type": event,
+        "type": message.event,
         "timestamp": tx.now.isoformat(),
         "customer_id": customer_id,
-        "data": {key: value for key, value in detail.items() if value is not None},
+        "data": {key: value for key, value in message.detail.items() if value is not None},
     }
-    tx.connection.execute(
-        notifications.insert().values(
-            id=notification_id,
-            customer_id=customer_id,
-            event=event,
-            body=json.dumps(body, ensure_ascii=False),
-            created_at=tx.now,
-            status=PENDING,
-            attempts=0,
-            due_at=tx.now,
-        )
-    )
+    return {
+        "id": notification_id,
+        "customer_id": customer_id,
+        "event": message.event,
+        "body": json.dumps(body, ensure_ascii=False),
+        "created_at": tx.now,
+        "status": PENDING,
+        "attempts": 0,
+        "due_at": tx.now,
+    }
 
 
 def claim_due(tx: Transaction, *, limit: int, lease: timedelta) -> list[Notification]:

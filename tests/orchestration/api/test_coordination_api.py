@@ -117,7 +117,7 @@ def test_nobody_approves_what_their_own_agent_asked_for(client: httpx.Client) ->
     assert client.post(path, json={"user_id": "cost-agent-1"}).status_code == 403
     first = client.post(path, json={"user_id": "alice"})
     assert first.json()["message"] == "Approval recorded: 1 of 2"
-    assert client.post(path, json={"user_id": "alice"}).status_code == 409
+    assert client.post(path, json={"user_id": "alice"}).status_code == 403
     assert client.post(path, json={"user_id": "bob"}).json()["plan_id"]
 
 
@@ -133,6 +133,15 @@ def test_changed_content_voids_an_approval(client: httpx.Client) -> None:
     shown = {"user_id": "alice", "content_hash": "0" * 64}
     assert client.post(newest, json=shown).json()["code"] == "content-changed"
     assert client.post(newest, json={"user_id": "alice"}).status_code == 200
+
+
+def test_an_agent_that_repeats_itself_voids_no_approval(client: httpx.Client) -> None:
+    """What somebody is deciding on stays, while its content is the same."""
+    same = recommendation("r", risk_level="high")
+    first, second = (coordinate(client, same)["approvals"][0] for _ in range(2))
+    assert first["id"] == second["id"]
+    path = f"/coordination/approvals/{first['id']}/approve"
+    assert client.post(path, json={"user_id": "alice"}).status_code == 200
 
 
 def test_fifty_decisions_at_once_count_once(client: httpx.Client) -> None:
@@ -157,6 +166,12 @@ def test_fifty_decisions_at_once_count_once(client: httpx.Client) -> None:
         ({"recommendations": []}, 400, "customer_id"),
         ({"customer_id": "c", "recommendations": [None]}, 400, "recommendations"),
         ({"customer_id": "cust-1", "recommendations": [{"id": "r"}]}, 400, "recommendations"),
+        ({"customer_id": "cust-2", "recommendations": [recommendation("r")]}, 400, "cust-1"),
+        (
+            {"customer_id": "cust-1", "recommendations": [recommendation("r")] * 2},
+            422,
+            "recommendations[1]",
+        ),
     ],
 )
 def test_a_request_that_is_none_is_refused(
@@ -193,6 +208,9 @@ def test_an_idempotency_key_answers_again_without_acting_again(client: httpx.Cli
     ]
     assert answers[0].json() == answers[1].json()
     assert answers[1].headers["Idempotency-Replayed"] == "true"
+    in_body = {**request, "idempotency_key": "k-2"}
+    ids = {client.post("/coordination/coordinate", json=in_body).json()["id"] for _ in range(2)}
+    assert len(ids) == 1
 
 
 def test_customers_see_only_their_own(database: Database, client: httpx.Client) -> None:

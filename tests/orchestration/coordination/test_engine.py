@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from orchestration.coordination.decision import Decision
 from orchestration.coordination.engine import decide
 from orchestration.coordination.errors import RequestRefused
-from orchestration.coordination.model import CoordinationRequest
-from orchestration.coordination.rules import APPROVAL_RULES, CONTRADICTIONS, RiskLevel, Rules
+from orchestration.coordination.model import CoordinationRequest, RiskLevel
+from orchestration.coordination.rules import APPROVAL_RULES, CONTRADICTIONS, Rules
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ACTIONS = sorted({action for pair in CONTRADICTIONS for action in pair} | {"take_snapshot"})
