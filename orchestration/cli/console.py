@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.markup import escape
 
+from orchestration.concurrency import stop_waiting
 from orchestration.errors import ArchitectureInvalid, ConductorError, PrerequisitesMissing
+
+Handler: TypeAlias = "Callable[[int, FrameType | None], Any] | int | None"
 
 # Rich breaks lines of a pipe at 80 columns; a log wants them whole.
 PIPE_WIDTH = 200
@@ -66,7 +72,7 @@ def reported(*, as_json: bool = False, debug: bool = False) -> Iterator[None]:
     Raises:
         SystemExit: something went wrong.
     """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = _stop_on_signals()
     try:
         yield
     except ConductorError as error:
@@ -87,4 +93,22 @@ def reported(*, as_json: bool = False, debug: bool = False) -> Iterator[None]:
         show_error(internal, as_json=as_json)
         raise SystemExit(1) from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop_on_signals() -> dict[signal.Signals, Handler]:
+    """Have Ctrl-C and SIGTERM end every wait of this process, and give the handlers before."""
+    before: dict[signal.Signals, Handler] = {signal.SIGTERM: signal.getsignal(signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, _on_stop)
+    # Whoever started us in the background may have us ignore Ctrl-C; that stays so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, _on_stop)
+    return before
+
+
+def _on_stop(_number: int, _frame: FrameType | None) -> None:
+    # The exception alone is not enough: where it arises, foreign code may swallow it. Elsewhere,
+    # because the interrupted code may hold the lock that is needed to say so.
+    threading.Thread(target=stop_waiting, daemon=True).start()
+    raise KeyboardInterrupt
