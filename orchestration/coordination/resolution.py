@@ -44,7 +44,7 @@ def resolve(
         dependencies: the places that each one needs.
         hopeless: those that cannot be kept whatever becomes of the others.
     """
-    return _Resolver(count, rivals, dependencies).run(hopeless)
+    return _Resolver(count, rivals, dependencies, hopeless).run()
 
 
 class _Resolver:
@@ -53,8 +53,10 @@ class _Resolver:
         count: int,
         rivals: Mapping[int, Sequence[int]],
         dependencies: Mapping[int, tuple[int, ...]],
+        hopeless: Collection[int],
     ) -> None:
         self.fates = [Fate.OPEN] * count
+        self.hopeless = frozenset(hopeless)
         self.rivals = rivals
         self.dependencies = dependencies
         self.dependents: dict[int, list[int]] = {}
@@ -67,8 +69,8 @@ class _Resolver:
         for place, others in rivals.items():
             self.threats[place] = sum(other < place for other in others)
 
-    def run(self, hopeless: Collection[int]) -> list[Fate]:
-        for place in sorted(hopeless):
+    def run(self) -> list[Fate]:
+        for place in sorted(self.hopeless):
             self._settle([(place, Fate.DISCARDED)])
         for place in range(len(self.fates)):
             if self._is_certain(place):
@@ -79,8 +81,12 @@ class _Resolver:
         return self.fates
 
     def _is_certain(self, place: int) -> bool:
+        # A hopeless one may lose its last rival before its own turn comes: it is not kept for that.
         return (
-            self.fates[place] is Fate.OPEN and not self.missing[place] and not self.threats[place]
+            self.fates[place] is Fate.OPEN
+            and place not in self.hopeless
+            and not self.missing[place]
+            and not self.threats[place]
         )
 
     def _settle(
