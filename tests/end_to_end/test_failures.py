@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from end_to_end.project import Rehearsal
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def last_error(stderr: str) -> str:
@@ -56,7 +56,11 @@ def test_a_run_that_is_told_to_stop_says_what_is_up(rehearsal: Rehearsal) -> Non
         ("[7]   + gcp:cloudrunv2/service", "local.services.tracer-flow ("),
     ]
     for (line, said), number in zip(stops, cycle([signal.SIGINT, signal.SIGTERM]), strict=False):
-        stopped = rehearsal.signal_at(number, line, *up)
+        # On a busy machine a run can be over before the signal reaches it; then once more.
+        for _ in range(4):
+            stopped = rehearsal.signal_at(number, line, *up)
+            if stopped.returncode != 0:
+                break
         assert stopped.returncode == 130, (line, stopped.stderr)
         error = last_error(stopped.stderr)
         assert error.startswith("error[interrupted]: run ")
