@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -26,6 +27,8 @@ from orchestration.concurrency import stop_waiting
 WORKFLOW_VERSION = "2"
 # Seconds between DBOS's looks at its queue and at results of workflows.
 POLLING_S = 0.1
+# How long the main thread may miss a signal that another thread was given.
+LOOK_UP_S = 0.2
 
 T = TypeVar("T")
 
@@ -109,12 +112,20 @@ def _run(run_id: str) -> str:
 
 
 def _ended(handle: WorkflowHandle[str]) -> RunEnd:
-    """Wait for a run's end; Ctrl-C has its waits end, and what is under way finished."""
-    try:
-        return RunEnd(handle.get_result())
-    except KeyboardInterrupt:
-        stop_waiting()
-        return RunEnd(handle.get_result())
+    """Wait for a run's end; Ctrl-C has its waits end, and what is under way finished.
+
+    The kernel may give a signal to any thread, and a main thread that waits for good is not woken
+    by it: so it looks up now and then.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(handle.get_result)
+        while True:
+            try:
+                wait([result], timeout=LOOK_UP_S)
+                if result.done():
+                    return RunEnd(result.result())
+            except KeyboardInterrupt:
+                stop_waiting()
 
 
 class Workflows:
