@@ -204,7 +204,7 @@ def run_report_schema() -> str:
 
 def engine_exit_codes() -> Iterator[tuple[str, str]]:
     """Take the engine's exit codes from the help of `conductor pulumi`."""
-    from orchestration.cli.main import pulumi_command  # noqa: PLC0415 - see `commands_page`
+    from orchestration.cli.commands.engine import pulumi_command  # noqa: PLC0415 - see `commands_page`
 
     last = (inspect.getdoc(pulumi_command) or "").rpartition("exit codes:")[2]
     for part in last.replace("\n", " ").strip(" .").split(","):

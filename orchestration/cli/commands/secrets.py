@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from orchestration.cli.console import reported
+from orchestration.cli.options import AsJson, Debug
+
 app = typer.Typer(help="The secrets of an environment.", no_args_is_help=True)
 
 
@@ -27,8 +30,8 @@ def set_value(
         str | None,
         typer.Option("--project", help="The project of an environment that is not made yet."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Give a secret a new version, and print which one to pin.
 
@@ -36,8 +39,7 @@ def set_value(
     on a terminal it is asked for and not shown. It is never an argument: those are in the shell's
     history and in everybody's list of processes.
     """
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.seeding import read_value, set_secret  # noqa: PLC0415
+    from orchestration.cli.seeding import read_value, set_secret
 
     with reported(as_json=as_json, debug=debug):
         set_secret(env, name, read_value(name, from_file), project=project, as_json=as_json)

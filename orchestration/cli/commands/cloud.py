@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+from orchestration.cli.console import reported
+from orchestration.cli.options import AsJson, Debug, EnvironmentName
+
 app = typer.Typer(help="The local cloud of an environment.", no_args_is_help=True)
 faults = typer.Typer(
     help="What goes wrong in the local cloud of an environment, by rule.", no_args_is_help=True
 )
 app.add_typer(faults, name="faults")
-
-EnvironmentName = Annotated[str, typer.Option("--env", help="The environment's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 @app.command()
@@ -35,8 +34,7 @@ def start(
     debug: Debug = False,
 ) -> None:
     """Start it, with the services that it ran before; does nothing when it runs already."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.rehearsing import start_cloud  # noqa: PLC0415
+    from orchestration.cli.rehearsing import start_cloud
 
     with reported(as_json=as_json, debug=debug):
         start_cloud(env, project, propagation, as_json=as_json)
@@ -45,8 +43,7 @@ def start(
 @app.command()
 def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """Say whether it runs, where, and what runs in it."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.rehearsing import show_cloud  # noqa: PLC0415
+    from orchestration.cli.rehearsing import show_cloud
 
     with reported(as_json=as_json, debug=debug):
         show_cloud(env, as_json=as_json)
@@ -55,8 +52,7 @@ def status(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) 
 @app.command()
 def stop(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """Stop it and every service in it; what it holds is kept."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.rehearsing import stop_cloud  # noqa: PLC0415
+    from orchestration.cli.rehearsing import stop_cloud
 
     with reported(as_json=as_json, debug=debug):
         stop_cloud(env, as_json=as_json)
@@ -77,8 +73,7 @@ def log(
     debug: Debug = False,
 ) -> None:
     """Show every call that reached it: who, what, whether it was allowed, which fault it had."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.disturbing import Selection, show_log  # noqa: PLC0415
+    from orchestration.cli.disturbing import Selection, show_log
 
     with reported(as_json=as_json, debug=debug):
         selection = Selection(method, principal, is_failed_only=failed, last=last)
@@ -93,8 +88,7 @@ def set_faults(
     debug: Debug = False,
 ) -> None:
     """Replace the fault rules by those of a file; they are in force at once."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.disturbing import set_from_file  # noqa: PLC0415
+    from orchestration.cli.disturbing import set_from_file
 
     with reported(as_json=as_json, debug=debug):
         set_from_file(env, file, as_json=as_json)
@@ -103,8 +97,7 @@ def set_faults(
 @faults.command("show")
 def show_faults(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """Show the fault rules, and how often each matched and struck."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.disturbing import show  # noqa: PLC0415
+    from orchestration.cli.disturbing import show
 
     with reported(as_json=as_json, debug=debug):
         show(env, as_json=as_json)
@@ -113,8 +106,7 @@ def show_faults(env: EnvironmentName, as_json: AsJson = False, debug: Debug = Fa
 @faults.command("clear")
 def clear_faults(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
     """Drop every fault rule."""
-    from orchestration.cli.console import reported  # noqa: PLC0415 - `--help` must not wait for it
-    from orchestration.cli.disturbing import clear  # noqa: PLC0415
+    from orchestration.cli.disturbing import clear
 
     with reported(as_json=as_json, debug=debug):
         clear(env, as_json=as_json)

@@ -1,0 +1,224 @@
+"""Commands that change an environment, and the one that shows what would change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.console import reported
+from orchestration.cli.options import (
+    ArchitectureFile,
+    AsJson,
+    Builder,
+    DatabaseUrl,
+    Debug,
+    Engine,
+    EnvironmentName,
+    Placeholders,
+    Project,
+    Refresh,
+    SourceRoot,
+    Suffix,
+    TargetChoice,
+)
+
+Propagation = Annotated[
+    str,
+    typer.Option(help="How the local cloud delays grants: seeded, none, realistic or flickering."),
+]
+DirectorTimeout = Annotated[
+    float, typer.Option(help="How long to wait for the director, in seconds.")
+]
+OnFailure = Annotated[
+    str,
+    typer.Option(
+        "--on-failure",
+        metavar="rollback|keep",
+        help="Undo what a failed run has done, or keep it for the next run to go on from.",
+    ),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skip",
+        metavar="PHASES",
+        help="Leave these phases out: numbers or names, as in 2,resource-iam. They must have "
+        "succeeded before, with the same architecture.",
+    ),
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="PHASES", help="Run these phases only.")
+]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Leave the run to whichever `conductor worker` on the same database is free.",
+    ),
+]
+
+
+def up(
+    architecture: ArchitectureFile,
+    env: EnvironmentName,
+    target: TargetChoice = None,
+    project: Project = None,
+    source_root: SourceRoot = None,
+    placeholders: Placeholders = False,
+    suffix: Suffix = None,
+    engine: Engine = "auto",
+    builder: Builder = "auto",
+    refresh: Refresh = True,
+    propagation: Propagation = "seeded",
+    director_timeout: DirectorTimeout = 600.0,
+    on_failure: OnFailure = "rollback",
+    skip: Skip = None,
+    only: Only = None,
+    database_url: DatabaseUrl = None,
+    detach: Detach = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Deploy an architecture: phases 0 to 7, then a table of what runs."""
+    from orchestration.cli.deploying import Request, deploy
+
+    with reported(as_json=as_json, debug=debug):
+        begin = deploy
+        if detach:
+            from orchestration.cli.working import detach as begin
+        begin(
+            Request(
+                architecture=architecture,
+                environment=env,
+                target=target,
+                project=project,
+                source_root=source_root,
+                placeholders=placeholders,
+                engine=engine,
+                builder=builder,
+                suffix=suffix,
+                refresh=refresh,
+                propagation=propagation,
+                skip=tuple(skip or ()),
+                only=tuple(only or ()),
+                on_failure=on_failure,
+                database_url=database_url,
+            ),
+            director_timeout_s=director_timeout,
+            as_json=as_json,
+        )
+
+
+def preview(
+    architecture: ArchitectureFile,
+    env: EnvironmentName,
+    target: TargetChoice = None,
+    project: Project = None,
+    source_root: SourceRoot = None,
+    placeholders: Placeholders = False,
+    suffix: Suffix = None,
+    engine: Engine = "auto",
+    builder: Builder = "auto",
+    refresh: Refresh = True,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 10 when there are changes.")
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show, stack by stack, what `up` would change."""
+    from orchestration.cli.deploying import Request
+    from orchestration.cli.previewing import preview_all
+
+    with reported(as_json=as_json, debug=debug):
+        changed = preview_all(
+            Request(
+                architecture=architecture,
+                environment=env,
+                target=target,
+                project=project,
+                source_root=source_root,
+                placeholders=placeholders,
+                engine=engine,
+                builder=builder,
+                suffix=suffix,
+                refresh=refresh,
+                propagation="seeded",
+            ),
+            as_json=as_json,
+        )
+    if changed and detailed_exitcode:
+        raise typer.Exit(10)
+
+
+def destroy(
+    env: EnvironmentName,
+    dataflow: Annotated[
+        str | None, typer.Option("--dataflow", help="Delete this dataflow only, and its services.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    suffix: Suffix = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Delete everything that `up` has made in an environment; enabled APIs stay enabled."""
+    from orchestration.cli import destroying
+
+    with reported(as_json=as_json, debug=debug):
+        destroying.destroy(env, dataflow=dataflow, yes=yes, suffix=suffix, as_json=as_json)
+
+
+def rollback(
+    env: EnvironmentName,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="RELEASE",
+            help="The release to go back to; by default the one before what stands now.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Bring an environment back to an earlier release; resources with data are kept."""
+    from orchestration.cli import rolling_back
+
+    with reported(as_json=as_json, debug=debug):
+        rolling_back.roll_back(env, to=to, yes=yes, database_url=database_url, as_json=as_json)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `status` shows it.")],
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a run whose process has died, with the inputs that it was given."""
+    from orchestration.cli import resuming
+
+    with reported(as_json=as_json, debug=debug):
+        resuming.resume(run, database_url=database_url, as_json=as_json)
+
+
+def worker(
+    database_url: DatabaseUrl = None,
+    lease: Annotated[
+        float,
+        typer.Option(
+            "--lease",
+            metavar="SECONDS",
+            help="After this long without a sign of life, other workers take its run over.",
+        ),
+    ] = 45.0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Do the runs that `up --detach` has queued, one at a time, until Ctrl-C."""
+    from orchestration.cli.working import work
+
+    with reported(as_json=as_json, debug=debug):
+        work(database_url, lease_s=lease, as_json=as_json)
