@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # One mark per lock: a changed lock installs again, an unchanged one costs nothing.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check stop format docs lock clean install
+.PHONY: demo test test-long check stop format docs lock clean install
 
 demo: $(INSTALLED) ## Deploy the sample system on this machine, and prove that it works.
 	@$(BIN)/conductor up testdata/architectures/tracer.yaml --env $(ENV)
@@ -18,6 +18,9 @@ stop: $(INSTALLED) ## End everything that `make demo` left running.
 
 test: $(INSTALLED) ## Run the tests.
 	@$(BIN)/pytest -n auto --dist worksteal
+
+test-long: $(INSTALLED) ## Run the big enumerations that `make test` leaves out.
+	@$(BIN)/pytest -n auto --dist worksteal -m long
 
 check: $(INSTALLED) ## Lint, types and import rules.
 	@$(BIN)/ruff check .
