@@ -1,4 +1,4 @@
-"""Where each value of a hydrated architecture comes from: the file, an environment, or a rule.
+"""Where each value of a hydrated architecture comes from: the file, an environment, a rule, a plan.
 
 What `hydrate` has made is compared with what was written; nothing is decided here.
 """
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from architecture.links import Link, Where, links_by_service
 from architecture.model import Architecture, Resource
 from architecture.overrides import overridden, overrides_of, resource_names
+from architecture.recorded import RecordedOverride, RecordedOverrides, applied, with_recorded
 from architecture.variables import variable
 from architecture.yaml_tree import locate, parse
 
@@ -29,6 +30,7 @@ class Source(StrEnum):
     DEFAULT = "default"
     OPTION = "option"
     RULE = "rule"
+    RECORDED = "recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def explain(
     environment: str,
     *,
     source_root_given: bool = False,
+    recorded: RecordedOverrides | None = None,
 ) -> Iterator[Explanation]:
     """Yield every value of a hydrated architecture with where it comes from.
 
@@ -63,10 +66,17 @@ def explain(
         hydrated: what `hydrate` made of it for the environment, without a suffix.
         environment: whose `deployment_environments` entry applies.
         source_root_given: whether `--source-root` replaced every `source_path`.
+        recorded: what is recorded above the architecture.
     """
     explainer = _Explainer(text, arch, hydrated, environment, source_root_given=source_root_given)
-    for where, value, _ in _leaves(hydrated, (), explainer.written, given=True):
-        yield explainer.explanation(where, value)
+    recorded = recorded or RecordedOverrides()
+    above = {item.where: item.entry for item in applied(hydrated, recorded)}
+    deployed = with_recorded(hydrated, recorded)
+    for where, value, _ in _leaves(deployed, (), explainer.written, given=True):
+        if where in above:
+            yield explainer.recorded(where, above[where])
+        else:
+            yield explainer.explanation(where, value)
 
 
 class _Explainer:
@@ -105,6 +115,18 @@ class _Explainer:
         if where in self._base:
             place = locate(self._root, where)
         return Explanation(key, value, source, *place, reason)
+
+    def recorded(self, where: Where, entry: RecordedOverride) -> Explanation:
+        """Explain a value that is recorded above the architecture."""
+        beneath: object = self._hydrated
+        for step in where:
+            beneath = _child(beneath, step)
+        instead = "" if beneath is None else f", instead of {beneath}"
+        reason = (
+            f"plan {entry.plan_id}, step {entry.step_id} ({entry.action}),"
+            f" {entry.recorded_at.isoformat(timespec='seconds')}{instead}"
+        )
+        return Explanation(self._key(where), entry.value, Source.RECORDED, 0, 0, reason)
 
     def _override(self, where: Where) -> tuple[int, int] | None:
         for length in range(len(where), 0, -1):
@@ -225,7 +247,7 @@ def _child(value: object, step: str | int) -> object:
         case BaseModel():
             return getattr(value, str(step))
         case Mapping():
-            return value[step]
+            return value.get(step)
         case tuple() | list():
             return value[int(step)]
         case _:

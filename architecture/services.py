@@ -75,6 +75,11 @@ class Deployment(Model):
     one.
 
     Goes to the service's scaling."""
+    cpu_always_on: bool | None = None
+    """Whether instances have their processors between requests too, and are paid for by the time
+    that they exist; else by request. When not given: where `min_instances` is one or more.
+
+    Goes to the container's resources."""
     environment_vars: dict[str, str] = Field({})
     """Environment variables of the service's own; those that are injected win.
 

@@ -40,10 +40,20 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How many instances there are; None leaves Cloud Run's default."""
+    """How many instances there are; None leaves Cloud Run's default.
+
+    `cpu_always_on` is whether they work between requests too; None: if one is always there.
+    """
 
     min_instances: int | None = None
     max_instances: int | None = None
+    cpu_always_on: bool | None = None
+
+    @property
+    def is_always_on(self) -> bool:
+        """Say whether instances have their processors between requests."""
+        # An instance that is always there works between requests too: it pulls messages.
+        return bool(self.min_instances) if self.cpu_always_on is None else self.cpu_always_on
 
 
 class CloudRunService(pulumi.ComponentResource):
@@ -104,8 +114,7 @@ def _container(container: Container, scaling: Scaling) -> cloudrunv2.ServiceTemp
         envs=_variables(container),
         resources=cloudrunv2.ServiceTemplateContainerResourcesArgs(
             limits={"cpu": container.cpu, "memory": container.memory},
-            # An instance that is always there works between requests too: it pulls messages.
-            cpu_idle=not scaling.min_instances,
+            cpu_idle=not scaling.is_always_on,
         ),
         startup_probe=_startup_probe(container),
     )

@@ -90,6 +90,11 @@ class Environment:
         return self.folder / "architecture.yaml"
 
     @property
+    def overrides_file(self) -> Path:
+        """What is recorded above the architecture."""
+        return self.folder / "overrides.json"
+
+    @property
     def generated_dir(self) -> Path:
         """`SERVICE/resources.yaml` of every service."""
         return self.folder / "generated"
@@ -234,6 +239,7 @@ class Environment:
         made = (self.generated_dir, self.contexts_dir, self.placeholders_dir, self.releases_dir)
         for folder in made:
             shutil.rmtree(folder, ignore_errors=True)
+        self.overrides_file.unlink(missing_ok=True)
         self.architecture_file.unlink(missing_ok=True)
         self.record_file.unlink(missing_ok=True)
 

@@ -17,6 +17,7 @@ from architecture.findings import InvalidArchitecture
 from architecture.grants import Grant, plan_grants
 from architecture.loading import load
 from architecture.model import Architecture, Dataflow, Layer, Resource
+from architecture.recorded import parse_recorded, with_recorded
 from stacks.errors import StackError
 from stacks.upstream import Upstream, upstream_of
 
@@ -128,6 +129,8 @@ def read_context() -> StackContext:
             "(conductor:environment), but its name says another"
         )
     architecture = _load(_path(_require(config, "architecture")))
+    if recorded := config.get("overrides"):
+        architecture = _with_recorded(architecture, _path(recorded))
     google = pulumi.Config("gcp")
     project = _require(google, "project")
     if project != architecture.project_id:
@@ -172,6 +175,16 @@ def _path(configured: str) -> Path:
     """Resolve a configured path: relative ones are relative to the project's folder."""
     path = Path(configured)
     return path if path.is_absolute() else Path(pulumi.get_root_directory()) / path
+
+
+def _with_recorded(architecture: Architecture, path: Path) -> Architecture:
+    """Lay over it what is recorded above it; there is no file while nothing is."""
+    try:
+        return with_recorded(architecture, parse_recorded(path.read_bytes()))
+    except FileNotFoundError:
+        return architecture
+    except ValueError as error:
+        raise StackError(f"conductor:overrides: {path} cannot be read: {error}") from error
 
 
 def _load(path: Path) -> Architecture:

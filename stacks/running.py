@@ -52,7 +52,8 @@ def declare_service(
             health_path=health.path if health else None,
             health_port=health.port if health else None,
         ),
-        scaling=scaling or Scaling(deployment.min_instances, deployment.max_instances),
+        scaling=scaling
+        or Scaling(deployment.min_instances, deployment.max_instances, deployment.cpu_always_on),
         labels=labels_of(context, context.name.dataflow, _marks(service)),
         opts=opts,
     )

@@ -10,9 +10,12 @@ from rich.markup import escape
 
 from architecture.explaining import Explanation, Source, explain
 from architecture.loading import load
+from architecture.names import without_suffix
+from architecture.recorded import RecordedOverrides
 from orchestration.artifacts.planner import read_architecture
 from orchestration.cli.console import output
 from orchestration.environments import Environment
+from orchestration.overriding import OverrideStore
 from orchestration.settings import Settings
 from orchestration.targets.local import DEFAULT_PROJECT
 
@@ -22,6 +25,7 @@ STYLES = {
     Source.DEFAULT: "dim",
     Source.OPTION: "yellow",
     Source.RULE: "cyan",
+    Source.RECORDED: "bold blue",
 }
 
 
@@ -54,6 +58,7 @@ def explain_values(
         hydrated,
         environment.name,
         source_root_given=source_root is not None,
+        recorded=_unsuffixed(OverrideStore(environment).read(), environment.suffix(None)),
     )
     console = output()
     for explanation in explanations:
@@ -61,6 +66,15 @@ def explain_values(
             sys.stdout.write(json.dumps(_described(explanation, architecture)) + "\n")
         else:
             console.print(_line(explanation, architecture), soft_wrap=True, highlight=False)
+
+
+def _unsuffixed(recorded: RecordedOverrides, suffix: str) -> RecordedOverrides:
+    """Name the services as the file does."""
+    entries = (
+        entry.model_copy(update={"service": without_suffix(entry.service, suffix)})
+        for entry in recorded.entries
+    )
+    return recorded.model_copy(update={"entries": tuple(entries)})
 
 
 def _described(explanation: Explanation, file: Path) -> dict[str, str | int | float | bool | None]:

@@ -11,6 +11,7 @@ from orchestration.cli.commands import (
     deployment,
     engine,
     inspection,
+    overrides,
     secrets,
 )
 
@@ -44,6 +45,7 @@ app.command(name="pulumi", no_args_is_help=True, context_settings=engine.CONTEXT
 )
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(overrides.app, name="overrides")
 app.add_typer(plan, name="plan")
 plan.command(name="iam")(architecture.plan_iam)
 app.add_typer(token, name="token")

@@ -22,6 +22,7 @@ from orchestration.deployment.health import HealthChecker
 from orchestration.deployment.stack_deployer import StackDeployer
 from orchestration.director.remote import DirectorSetup
 from orchestration.environments import Environment
+from orchestration.overriding import OverrideStore
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
 from orchestration.targets.target import Target
@@ -70,7 +71,8 @@ def run_parts(
         planner=LocalPlanner(environment, file, PreflightValidator()),
         prerequisites=PrerequisitesCheck(environment, architecture, target, operations),
         access=IAMOrchestrator(
-            architecture,
+            # Where a service runs may have been recorded otherwise.
+            OverrideStore(environment).above(architecture),
             environment.name,
             target,
             operations,

@@ -190,6 +190,7 @@ def stack_config(environment: Environment, target: Target) -> dict[str, Json]:
 
     return {
         "conductor:architecture": relative(str(environment.architecture_file)),
+        "conductor:overrides": relative(str(environment.overrides_file)),
         "conductor:contexts": relative(str(environment.contexts_dir)),
         "conductor:environment": environment.name,
         "conductor:target": target.name.value,
