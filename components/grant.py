@@ -101,6 +101,10 @@ def _add_member(
             )
         case kinds.SECRET:
             secretmanager.SecretIamMember(name, project=project, secret_id=on.name, **who)
+        case kinds.KEY:
+            from pulumi_gcp import kms  # noqa: PLC0415 - only Google's cloud has keys here
+
+            kms.CryptoKeyIAMMember(name, crypto_key_id=on.name, **who)
         case kinds.BUCKET | kinds.DATASET | kinds.TABLE:
             _add_data_member(name, grant, target, project, opts)
 

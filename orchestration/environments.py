@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,15 +29,26 @@ from orchestration.settings import Settings
 # separates the parts of a stack's name.
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
 
+# Where an environment's state is, by the record's fields: what may be named once, and only once.
+STATE_PLACES: Mapping[str, str] = {
+    "state_bucket": "state bucket",
+    "secrets_provider": "secrets provider",
+}
+
 
 class TargetName(StrEnum):
     """Where an environment lives."""
 
     LOCAL = "local"
+    GOOGLE = "google"
 
 
 class EnvironmentRecord(BaseModel):
-    """What an environment was made for; written once, when it is made."""
+    """What an environment was made for; written once, when it is made.
+
+    On Google's cloud the stacks' state is in a bucket, its secrets behind a key; both may be named
+    later than the rest, and then stay.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +57,9 @@ class EnvironmentRecord(BaseModel):
     architecture_name: str
     project_id: str
     name_suffix: str = ""
+    state_bucket: str = ""
+    # As Pulumi names it: `gcpkms://projects/…/cryptoKeys/…`.
+    secrets_provider: str = ""
     made_at: AwareDatetime
 
 
@@ -194,36 +208,70 @@ class Environment:
         return record.name_suffix
 
     def make(
-        self, *, target: TargetName, architecture_name: str, project_id: str, name_suffix: str = ""
+        self,
+        *,
+        target: TargetName,
+        architecture_name: str,
+        project_id: str,
+        name_suffix: str = "",
+        state_bucket: str = "",
+        secrets_provider: str = "",
     ) -> None:
         """Make the environment, or confirm that it was made for the same purpose.
 
         Raises:
-            EnvironmentMismatch: it holds another architecture, target, project or suffix.
+            EnvironmentMismatch: it holds another architecture, target, project or suffix, or its
+                state is elsewhere.
         """
-        record = self.record()
-        if record is None:
+        asked = EnvironmentRecord(
+            name=self.name,
+            target=target,
+            architecture_name=architecture_name,
+            project_id=project_id,
+            name_suffix=name_suffix,
+            state_bucket=state_bucket,
+            secrets_provider=secrets_provider,
+            made_at=datetime.now(UTC),
+        )
+        held = self.record()
+        if held is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.state_dir.mkdir(exist_ok=True)
-            self._write_passphrase()
-            made = EnvironmentRecord(
-                name=self.name,
-                target=target,
-                architecture_name=architecture_name,
-                project_id=project_id,
-                name_suffix=name_suffix,
-                made_at=datetime.now(UTC),
-            )
-            write_atomically(self.record_file, made.model_dump_json(indent=2) + "\n")
+            if target is TargetName.LOCAL:
+                self.state_dir.mkdir(exist_ok=True)
+                self._write_passphrase()
+            self._write_record(asked)
             return
-        for what, held, asked in (
-            ("architecture", record.architecture_name, architecture_name),
-            ("target", record.target, target),
-            ("project", record.project_id, project_id),
-            ("suffix", record.name_suffix, name_suffix),
+        self.require_same(held, asked)
+        named = {
+            place: getattr(asked, place)
+            for place in STATE_PLACES
+            if getattr(asked, place) and not getattr(held, place)
+        }
+        if named:
+            self._write_record(held.model_copy(update=named))
+
+    def require_same(self, held: EnvironmentRecord, asked: EnvironmentRecord) -> None:
+        """Refuse a purpose other than the one that the environment was made for.
+
+        Raises:
+            EnvironmentMismatch: naming the first difference.
+        """
+        for what, of_held, of_asked in (
+            ("architecture", held.architecture_name, asked.architecture_name),
+            ("target", held.target.value, asked.target.value),
+            ("project", held.project_id, asked.project_id),
+            ("suffix", held.name_suffix, asked.name_suffix),
         ):
-            if held != asked:
-                raise self._mismatch(what, held, asked)
+            if of_held != of_asked:
+                raise self._mismatch(what, of_held, of_asked)
+        for place, what in STATE_PLACES.items():
+            of_held, of_asked = getattr(held, place), getattr(asked, place)
+            # Not said again, it stays what it is; not said yet, it may be said now.
+            if of_held and of_asked and of_held != of_asked:
+                raise self._mismatch(what, of_held, of_asked)
+
+    def _write_record(self, record: EnvironmentRecord) -> None:
+        write_atomically(self.record_file, record.model_dump_json(indent=2) + "\n")
 
     def _mismatch(self, what: str, held: str, asked: str) -> EnvironmentMismatch:
         return EnvironmentMismatch(

@@ -14,7 +14,7 @@ import pulumi
 
 from architecture import names
 from architecture.findings import InvalidArchitecture
-from architecture.grants import Grant, plan_grants
+from architecture.grants import Grant, StatePlace, plan_grants
 from architecture.loading import load
 from architecture.model import Architecture, Dataflow, Layer, Resource
 from architecture.recorded import parse_recorded, with_recorded
@@ -140,7 +140,9 @@ def read_context() -> StackContext:
         )
     region = _require(google, "region")
     contexts = config.get("contexts")
-    plan = plan_grants(architecture, deployer=config.get("deployer"))
+    plan = plan_grants(
+        architecture, deployer=config.get("deployer"), state=_state(_texts(config, "state"))
+    )
     return StackContext(
         name=name,
         architecture=architecture,
@@ -169,6 +171,15 @@ def _texts(config: pulumi.Config, key: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise StackError(f"{config.name}:{key} must map names to texts")
     return {str(name): text for name, text in value.items()}
+
+
+def _state(held: Mapping[str, str]) -> StatePlace | None:
+    """Read where the stacks' state is, in Google's cloud."""
+    if not held:
+        return None
+    if held.keys() != {"bucket", "key"}:
+        raise StackError("conductor:state must name a bucket and a key, and nothing else")
+    return StatePlace(**held)
 
 
 def _path(configured: str) -> Path:

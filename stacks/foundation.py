@@ -5,13 +5,13 @@ from __future__ import annotations
 import pulumi
 
 from architecture import names
+from architecture.apis import required_apis
 from architecture.director_role import CustomRole, director_roles
 from components.director_role import DirectorRole
 from components.enabled_apis import EnabledApis
 from components.labels import resource_labels
 from components.repository import Repository
 from components.service_account import ServiceAccount
-from stacks.apis import required_apis
 from stacks.context import StackContext
 from stacks.granting import applied_grants, declare_grants
 from stacks.program import Outputs

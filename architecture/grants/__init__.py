@@ -9,9 +9,16 @@ from __future__ import annotations
 from architecture.director_role import director_permissions
 from architecture.grants.agents import agent_grants
 from architecture.grants.directory import Directory
-from architecture.grants.harness import deployer_grants, director_grants
+from architecture.grants.harness import deployer_grants, director_grants, state_grants
 from architecture.grants.inference import application_grants
-from architecture.grants.plan import Grant, GrantPlan, GrantResource, ResourceKind, merged
+from architecture.grants.plan import (
+    Grant,
+    GrantPlan,
+    GrantResource,
+    ResourceKind,
+    StatePlace,
+    merged,
+)
 from architecture.model import Architecture
 
 __all__ = [
@@ -19,18 +26,23 @@ __all__ = [
     "GrantPlan",
     "GrantResource",
     "ResourceKind",
+    "StatePlace",
     "director_permissions",
     "plan_grants",
 ]
 
 
-def plan_grants(arch: Architecture, *, deployer: str | None = None) -> GrantPlan:
+def plan_grants(
+    arch: Architecture, *, deployer: str | None = None, state: StatePlace | None = None
+) -> GrantPlan:
     """Return every grant of a hydrated architecture.
 
     Args:
         arch: the architecture, hydrated.
         deployer: the member that deploys; it may then take on each account's identity, so that
             waiting for a grant can try the grant itself, and set up what runs as the account.
+        state: where the stacks' state is in Google's cloud; None for a local cloud, whose director
+            shares the deployer's folders.
 
     Raises:
         ValueError: the architecture names no project, so that nobody has an identity yet.
@@ -40,6 +52,8 @@ def plan_grants(arch: Architecture, *, deployer: str | None = None) -> GrantPlan
     directory = Directory(arch)
     asked = list(application_grants(directory))
     needed = list(director_grants(directory))
+    if state is not None:
+        needed += state_grants(directory, state)
     if deployer:
         needed += deployer_grants(directory, deployer)
     # A grant that both want is made once, and is then the application's.

@@ -12,7 +12,7 @@ from architecture import names
 from architecture.director_role import director_roles
 from architecture.grants.directory import Directory
 from architecture.grants.inference import link_grants
-from architecture.grants.plan import Grant, GrantResource, ResourceKind
+from architecture.grants.plan import Grant, GrantResource, ResourceKind, StatePlace
 from architecture.links import all_links
 
 
@@ -31,6 +31,30 @@ def director_grants(directory: Directory) -> Iterator[Grant]:
     for link in all_links(directory.arch):
         if directory.is_directors(link):
             yield from link_grants(directory, link)
+
+
+def state_grants(directory: Directory, state: StatePlace) -> Iterator[Grant]:
+    """Yield what the director needs of the stacks' state: objects of one bucket, use of one key.
+
+    Both are there before it is, so that it can be healthy as soon as it starts. It may change
+    neither the bucket nor the key, nor who else may use them.
+    """
+    member, director = directory.member(directory.director), directory.director
+    for kind, name, role, reason in (
+        (
+            ResourceKind.BUCKET,
+            state.bucket,
+            "roles/storage.objectUser",
+            f"the director {director} keeps dataflow stacks' state and its finished commands there",
+        ),
+        (
+            ResourceKind.KEY,
+            state.key,
+            "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+            f"the director {director} reads and writes the secrets of dataflow stacks with it",
+        ),
+    ):
+        yield Grant(member, role, GrantResource(kind, name), "foundation", None, reason)
 
 
 def deployer_grants(directory: Directory, deployer: str) -> Iterator[Grant]:

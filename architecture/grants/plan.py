@@ -25,6 +25,8 @@ class ResourceKind(StrEnum):
     SECRET = "secret"  # noqa: S105 - a kind, not a password
     REPOSITORY = "repository"
     SERVICE = "service"
+    # A key of Cloud KMS, by its full path: it may be another project's.
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class GrantResource:
     kind: ResourceKind
     name: str
     location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Where the stacks' state is in Google's cloud: a bucket, and the key that secrets are behind.
+
+    Both are there before the architecture is, and belong to no stack.
+    """
+
+    bucket: str
+    key: str
 
 
 GrantKey = tuple[str, str, GrantResource]

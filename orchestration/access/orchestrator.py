@@ -63,7 +63,9 @@ class IAMOrchestrator:
         Raises:
             GrantsNotEffective: naming those that do not.
         """
-        plan = plan_grants(self._architecture, deployer=self._target.deployer)
+        plan = plan_grants(
+            self._architecture, deployer=self._target.deployer, state=self._target.state_place
+        )
         probe = CloudProbe(
             Caller(self._target.deployer, self._target.access_token, self._target.endpoints()),
             project_id=self._architecture.project_id,

@@ -30,6 +30,11 @@ PERMISSIONS: Final[Mapping[tuple[ResourceKind, str], str]] = {
     (ResourceKind.SECRET, "roles/secretmanager.secretAccessor"): "secretmanager.versions.access",
     (ResourceKind.BUCKET, "roles/storage.objectAdmin"): "storage.objects.delete",
     (ResourceKind.BUCKET, "roles/storage.objectViewer"): "storage.objects.get",
+    (ResourceKind.BUCKET, "roles/storage.objectUser"): "storage.objects.create",
+    (
+        ResourceKind.KEY,
+        "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+    ): "cloudkms.cryptoKeyVersions.useToEncrypt",
     (ResourceKind.TABLE, "roles/bigquery.dataEditor"): "bigquery.tables.updateData",
     (ResourceKind.TABLE, "roles/bigquery.dataViewer"): "bigquery.tables.getData",
 }

@@ -71,6 +71,7 @@ class PolicyCalls:
             kinds.SUBSCRIPTION: ("pubsub", f"{project}/subscriptions/{name}"),
             kinds.SERVICE: ("run", f"{place}/services/{name}"),
             kinds.SECRET: ("secretmanager", f"{project}/secrets/{name}"),
+            kinds.KEY: ("cloudkms", name),
             kinds.REPOSITORY: ("artifactregistry", f"{place}/repositories/{name}"),
             kinds.BUCKET: ("storage", f"b/{name}"),
             kinds.DATASET: ("bigquery", f"{project}/datasets/{name}"),

@@ -10,6 +10,10 @@ import yaml
 from orchestration.automation.results import Json
 from orchestration.environments import write_atomically
 
+# What Pulumi keeps beside a stack's configuration: a passphrase's salt, or a cloud's key and the
+# data key that it has encrypted.
+ENCRYPTION_KEYS = frozenset({"encryptionsalt", "encryptedkey", "secretsprovider"})
+
 
 class StackConfigFiles:
     """The configuration files of one environment's stacks."""
@@ -30,18 +34,16 @@ class StackConfigFiles:
     def write(
         self, stack: str, values: Mapping[str, Json], *, without: Collection[str] = ()
     ) -> None:
-        """Set our keys and drop some; keys of others, and the encryption salt, stay.
+        """Set our keys and drop some; keys of others, and what encrypts its secrets, stay.
 
         Stacks of one environment share a salt: deriving the key of one takes a quarter of a
-        second, and every stack would pay it again.
+        second, and every stack would pay it again. Behind a cloud's key they share the data key.
         """
         path = self.path(stack)
         content = _read(path)
         before = dict(content)
-        if "encryptionsalt" not in content:
-            salt = self._shared_salt()
-            if salt is not None:
-                content = {"encryptionsalt": salt, **content}
+        if not ENCRYPTION_KEYS & content.keys():
+            content = {**self._shared_encryption(), **content}
         held = content.get("config")
         others = held if isinstance(held, dict) else {}
         content["config"] = {
@@ -55,12 +57,12 @@ class StackConfigFiles:
         """Delete the file of a stack that is gone."""
         self.path(stack).unlink(missing_ok=True)
 
-    def _shared_salt(self) -> str | None:
+    def _shared_encryption(self) -> dict[str, Json]:
         for path in sorted(self._folder.glob(f"Pulumi.{self._environment}.*.yaml")):
-            salt = _read(path).get("encryptionsalt")
-            if isinstance(salt, str):
-                return salt
-        return None
+            content = _read(path)
+            if found := {key: content[key] for key in content if key in ENCRYPTION_KEYS}:
+                return found
+        return {}
 
 
 def _read(path: Path) -> dict[str, Json]:

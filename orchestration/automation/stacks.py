@@ -49,20 +49,30 @@ UPSTREAM_VARIABLE = "CONDUCTOR_UPSTREAM"
 
 @dataclass(frozen=True, slots=True)
 class StackHome:
-    """Where the stacks live: the project's folder, the state backend and its passphrase."""
+    """Where the stacks live: the project's folder, the state backend, what its secrets are behind.
+
+    That is a passphrase in a file, or a key as Pulumi names it (`gcpkms://…`).
+    """
 
     project_dir: Path
     backend_url: str
-    passphrase_file: Path
+    passphrase_file: Path | None = None
     pulumi_home: Path | None = None
+    secrets_provider: str = ""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether reaching the state takes credentials."""
+        return not self.backend_url.startswith("file://")
 
     def environ(self) -> dict[str, str]:
         """Give the variables that point Pulumi at them."""
         variables = {
             "PULUMI_BACKEND_URL": self.backend_url,
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase_file),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
+        if self.passphrase_file is not None:
+            variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.passphrase_file)
         if self.pulumi_home is not None:
             variables["PULUMI_HOME"] = str(self.pulumi_home)
         return variables
@@ -282,8 +292,8 @@ class StackOperations:
         """
         workspace = LocalWorkspace(
             work_dir=str(self._home.project_dir),
-            # No credentials: only the state is looked at, and the cloud may be away.
-            env_vars=dict(self._home.environ()),
+            # Only the state is looked at: a local cloud may be away.
+            env_vars=self._variables({}) if self._home.is_remote else self._home.environ(),
             pulumi_command=self._command,
         )
         try:
@@ -349,7 +359,12 @@ class StackOperations:
         )
 
     def _options(self, extra: Mapping[str, str]) -> LocalWorkspaceOptions:
-        return LocalWorkspaceOptions(env_vars=self._variables(extra), pulumi_command=self._command)
+        return LocalWorkspaceOptions(
+            env_vars=self._variables(extra),
+            pulumi_command=self._command,
+            # Read when a stack is made; later its own configuration says it.
+            secrets_provider=self._home.secrets_provider or None,
+        )
 
     def _variables(self, extra: Mapping[str, str]) -> dict[str, str]:
         return {**self._home.environ(), **self._credentials(), **extra}

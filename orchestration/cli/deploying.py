@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from architecture.model import Architecture
 from orchestration.artifacts.planner import HydratedFile, read_architecture
-from orchestration.automation.engines import EngineName
+from orchestration.automation.engines import EngineName, engine_for
 from orchestration.cli.console import output
 from orchestration.cli.progress import choose_progress
 from orchestration.cli.rehearsing import require_propagation
@@ -17,11 +19,18 @@ from orchestration.conductor.assembly import OnFailure, RunOptions, stack_operat
 from orchestration.conductor.records import last_run
 from orchestration.conductor.running import run_up
 from orchestration.conductor.selection import select_phases
-from orchestration.environments import Environment, TargetName
+from orchestration.environments import (
+    STATE_PLACES,
+    Environment,
+    EnvironmentRecord,
+    TargetName,
+)
 from orchestration.errors import Interrupted, UsageError
 from orchestration.settings import Settings
 from orchestration.targets.builders import BuilderName, choose_builder
+from orchestration.targets.google import GoogleTarget, bucket_name, key_path
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget
+from orchestration.targets.opening import target_of
 from orchestration.wording import counted
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -41,6 +50,8 @@ class Request:
     propagation: str
     builder: str = "auto"
     suffix: str | None = None
+    state_bucket: str | None = None
+    secrets_provider: str | None = None
     placeholders: bool = False
     skip: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -60,6 +71,8 @@ class Request:
             "skip": ",".join(self.skip),
             "only": ",".join(self.only),
             "on_failure": self.on_failure,
+            "state_bucket": self.state_bucket or "",
+            "secrets_provider": self.secrets_provider or "",
         }
 
 
@@ -69,7 +82,7 @@ class Opened:
 
     environment: Environment
     file: HydratedFile
-    target: LocalTarget
+    target: LocalTarget | GoogleTarget
     engine: EngineName
 
 
@@ -81,15 +94,41 @@ def open_request(request: Request) -> Opened:
         ArchitectureInvalid: the file has errors.
         EnvironmentMismatch: the environment holds something else.
     """
+    opened, asked = understand(request)
+    opened.environment.make(
+        target=asked.target,
+        architecture_name=asked.architecture_name,
+        project_id=asked.project_id,
+        name_suffix=asked.name_suffix,
+        state_bucket=asked.state_bucket,
+        secrets_provider=asked.secrets_provider,
+    )
+    return opened
+
+
+def understand(request: Request, *, unnamed_project: str = "") -> tuple[Opened, EnvironmentRecord]:
+    """Understand a request and make nothing; gives the record of what it would make, too.
+
+    Args:
+        request: The words.
+        unnamed_project: What a project is called that neither the file nor the request names; by
+            default that is an error of the file, except on a local cloud, which has one.
+
+    Raises:
+        UsageError: an option has no such value.
+        ArchitectureInvalid: the file has errors.
+        EnvironmentMismatch: the environment holds something else.
+    """
     environment = Environment(request.environment, Settings.from_environment())
     target = _target_name(request, environment)
-    engine = one_of(EngineName, request.engine, "--engine")
+    engine = engine_for(one_of(EngineName, request.engine, "--engine"), target)
     builder = choose_builder(one_of(BuilderName, request.builder, "--builder"), engine, environment)
     require_propagation(request.propagation)
+    is_local = target is TargetName.LOCAL
     file = read_architecture(
         request.architecture,
         environment=environment.name,
-        project_id=request.project or DEFAULT_PROJECT,
+        project_id=request.project or (DEFAULT_PROJECT if is_local else unnamed_project),
         source_root=request.source_root,
         suffix=environment.suffix(request.suffix),
         placeholders=environment.placeholders_dir if request.placeholders else None,
@@ -101,23 +140,49 @@ def open_request(request: Request) -> Opened:
             f" --project {request.project!r}",
             hint="leave --project out, or change the file",
         )
-    environment.make(
+    asked = _asked(request, target, environment.name, architecture)
+    held = environment.record()
+    if held is not None:
+        environment.require_same(held, asked)
+        asked = asked.model_copy(
+            update={place: getattr(asked, place) or getattr(held, place) for place in STATE_PLACES}
+        )
+    made = target_of(
+        environment,
+        asked,
+        region=architecture.region,
+        propagation=request.propagation,
+        builder=builder,
+    )
+    return Opened(environment, file, made, engine), asked
+
+
+def _asked(
+    request: Request, target: TargetName, name: str, architecture: Architecture
+) -> EnvironmentRecord:
+    """Say what environment a request is about.
+
+    Raises:
+        UsageError: a place of state is no such place, or is named for a local cloud.
+    """
+    bucket, provider = request.state_bucket, request.secrets_provider
+    if target is TargetName.LOCAL and (bucket or provider):
+        raise UsageError(
+            "--state-bucket and --secrets-provider are for target google;"
+            " a local environment keeps its state in its own folder",
+            hint="leave them out",
+        )
+    if provider:
+        key_path(provider)
+    return EnvironmentRecord(
+        name=name,
         target=target,
         architecture_name=architecture.name,
         project_id=architecture.project_id,
         name_suffix=architecture.name_suffix,
-    )
-    return Opened(
-        environment=environment,
-        file=file,
-        target=LocalTarget(
-            environment,
-            project_id=architecture.project_id,
-            region=architecture.region,
-            propagation=request.propagation,
-            builder=builder,
-        ),
-        engine=engine,
+        state_bucket=bucket_name(bucket) if bucket else "",
+        secrets_provider=provider or "",
+        made_at=datetime.now(UTC),
     )
 
 
@@ -197,7 +262,7 @@ def _target_name(request: Request, environment: Environment) -> TargetName:
         return TargetName.LOCAL
     raise UsageError(
         f"environment {request.environment!r} is new: where shall it live?",
-        hint="add --target local",
+        hint="add --target local or --target google",
     )
 
 

@@ -15,11 +15,11 @@ from orchestration.cli.progress import JsonProgress, PlainProgress
 from orchestration.conductor.assembly import event_forwarder, stack_operations
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.records import new_run_id
-from orchestration.environments import Environment
+from orchestration.environments import Environment, EnvironmentRecord, TargetName
 from orchestration.errors import UsageError
 from orchestration.releases.destruction import Destruction
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget
+from orchestration.targets.opening import target_of
 from orchestration.wording import counted
 
 
@@ -38,7 +38,7 @@ def destroy(
     record = environment.require_record()
     environment.suffix(suffix)
     console = output()
-    target = LocalTarget(environment, project_id=record.project_id, region="")
+    target = target_of(environment)
     progress = JsonProgress() if as_json else PlainProgress(console)
     with environment.locked(f"conductor destroy --env {env}"):
         target.prepare()
@@ -60,8 +60,7 @@ def destroy(
         log.emit(
             RunEventKind.NOTED,
             message=f"destroyed {counted(len(results) - len(protected), 'stack')} of {env},"
-            f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled,"
-            f" and its local cloud runs on (`conductor cloud stop --env {env}`)",
+            f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled{_left(record)}",
         )
         for stack, held in protected.items():
             log.emit(
@@ -76,6 +75,13 @@ def destroy(
                 message=f"kept {', '.join(kept)}, as `keep_resources_on_test` asks for;"
                 f" `conductor pulumi destroy -s {kept[0]} --yes` deletes what it holds",
             )
+
+
+def _left(record: EnvironmentRecord) -> str:
+    """Say what else is left of an environment."""
+    if record.target is TargetName.LOCAL:
+        return f", and its local cloud runs on (`conductor cloud stop --env {record.name}`)"
+    return f", and gs://{record.state_bucket} and the key stay: no stack made them"
 
 
 def _named(held: Sequence[HeldResource]) -> str:

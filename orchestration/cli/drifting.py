@@ -16,7 +16,7 @@ from orchestration.conductor.assembly import stack_operations
 from orchestration.environments import Environment
 from orchestration.errors import SeveralFailed
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget
+from orchestration.targets.opening import target_of
 from orchestration.wording import counted
 
 
@@ -29,8 +29,7 @@ def show_drift(env: str, *, as_json: bool) -> bool:
         StackFailed: a stack could not be compared.
     """
     environment = Environment(env, Settings.from_environment())
-    record = environment.require_record()
-    target = LocalTarget(environment, project_id=record.project_id, region="")
+    target = target_of(environment)
     with environment.locked(f"conductor drift --env {env}"):
         operations = stack_operations(environment, target, EngineName.AUTO)
         stacks = operations.existing(f"{env}.")

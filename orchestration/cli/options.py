@@ -13,7 +13,23 @@ ArchitectureFile = Annotated[
 EnvironmentName = Annotated[str, typer.Option("--env", help="The environment's name.")]
 TargetChoice = Annotated[
     str | None,
-    typer.Option("--target", help="Where the environment lives, when it is made: local."),
+    typer.Option("--target", help="Where the environment lives, when it is made: local or google."),
+]
+StateBucket = Annotated[
+    str | None,
+    typer.Option(
+        "--state-bucket",
+        metavar="gs://BUCKET",
+        help="Where the stacks' state is, for target google; the environment keeps it.",
+    ),
+]
+SecretsProvider = Annotated[
+    str | None,
+    typer.Option(
+        "--secrets-provider",
+        metavar="gcpkms://KEY",
+        help="What the stacks' secrets are behind, for target google; the environment keeps it.",
+    ),
 ]
 Project = Annotated[
     str | None, typer.Option("--project", help="The project of a file that names none.")

@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from orchestration.automation.engines import EngineName
+from orchestration.automation.engines import EngineName, engine_for
 from orchestration.automation.shell import (
     DISTURBING,
     is_changing,
@@ -24,7 +24,8 @@ from orchestration.conductor.assembly import stack_home
 from orchestration.environments import Environment, known_environments
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget
+from orchestration.targets.opening import target_of
+from orchestration.targets.target import Target
 
 
 def run(words: Sequence[str], *, env: str | None, engine: str) -> int:
@@ -33,8 +34,8 @@ def run(words: Sequence[str], *, env: str | None, engine: str) -> int:
     Raises:
         ConductorError: the environment does not exist or is busy, or its cloud does not start.
     """
-    chosen = one_of(EngineName, engine, "--engine")
     environment = _environment(words, env)
+    chosen = engine_for(one_of(EngineName, engine, "--engine"), environment.require_record().target)
     if words[:1] == ["env"]:
         _print_variables(environment, words[1:])
         return 0
@@ -67,10 +68,9 @@ def _environment(words: Sequence[str], env: str | None) -> Environment:
     return environment
 
 
-def _prepared(environment: Environment) -> LocalTarget:
-    """Start the environment's local cloud unless it runs."""
-    record = environment.require_record()
-    target = LocalTarget(environment, project_id=record.project_id, region="")
+def _prepared(environment: Environment) -> Target:
+    """Make the environment's target usable: a local cloud is started unless it runs."""
+    target = target_of(environment)
     target.prepare()
     return target
 

@@ -6,7 +6,7 @@ import json
 import sys
 
 from orchestration.cli.console import output
-from orchestration.environments import Environment
+from orchestration.environments import Environment, TargetName
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget, running_cloud, stop_cloud_of
@@ -34,6 +34,10 @@ def start_cloud(env: str, project: str | None, propagation: str, *, as_json: boo
     require_propagation(propagation)
     environment = Environment(env, Settings.from_environment())
     record = environment.record()
+    if record is not None and record.target is not TargetName.LOCAL:
+        raise UsageError(
+            f"environment {env!r} lives on {record.target.value}, not in a local cloud"
+        )
     project_id = project or (record.project_id if record else DEFAULT_PROJECT)
     target = LocalTarget(environment, project_id=project_id, region="", propagation=propagation)
     target.prepare()

@@ -44,6 +44,8 @@ def request_of(
         propagation=options.get("propagation", "seeded"),
         builder=options.get("builder", "auto"),
         suffix=options.get("suffix") or None,
+        state_bucket=options.get("state_bucket") or None,
+        secrets_provider=options.get("secrets_provider") or None,
         placeholders=options.get("placeholders") == "true",
         skip=_words(options.get("skip", "")),
         only=_words(options.get("only", "")),

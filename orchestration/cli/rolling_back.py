@@ -14,7 +14,7 @@ from orchestration.conductor.rolling_back import RollbackPlan, plan_return, run_
 from orchestration.environments import Environment
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget
+from orchestration.targets.opening import target_of
 from orchestration.wording import counted
 
 
@@ -28,9 +28,8 @@ def roll_back(
         Stuck: something could not be undone.
     """
     environment = Environment(env, Settings.from_environment())
-    record = environment.require_record()
     console = output()
-    target = LocalTarget(environment, project_id=record.project_id, region="")
+    target = target_of(environment)
     progress = JsonProgress() if as_json else PlainProgress(console)
     with environment.locked(f"conductor rollback --env {env}"):
         target.prepare()

@@ -13,6 +13,7 @@ from orchestration.environments import Environment
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget
+from orchestration.targets.opening import target_of
 from orchestration.targets.seeding import check_secret, seed_secret
 
 
@@ -35,7 +36,7 @@ def read_value(name: str, file: Path | None) -> bytes:
 
 
 def set_secret(env: str, name: str, value: bytes, *, project: str | None, as_json: bool) -> None:
-    """Give a secret of an environment's local cloud a new version, starting the cloud if need be.
+    """Give a secret of an environment a new version, starting a local cloud if need be.
 
     Raises:
         UsageError: the name or the value cannot be, or another project is meant.
@@ -50,7 +51,11 @@ def set_secret(env: str, name: str, value: bytes, *, project: str | None, as_jso
             hint="leave --project out",
         )
     project_id = record.project_id if record else project or DEFAULT_PROJECT
-    target = LocalTarget(environment, project_id=project_id, region="")
+    target = (
+        target_of(environment)
+        if record is not None
+        else LocalTarget(environment, project_id=project_id, region="")
+    )
     target.prepare()
     version = seed_secret(target, name, value)
     if as_json:

@@ -11,7 +11,12 @@ from architecture.model import Architecture
 from orchestration.access.orchestrator import IAMOrchestrator
 from orchestration.artifacts.planner import ContextPreparer, HydratedFile, LocalPlanner
 from orchestration.artifacts.preflight import PreflightValidator
-from orchestration.automation.engines import EngineName, choose_engine
+from orchestration.automation.engines import (
+    DeferredPulumi,
+    EngineName,
+    choose_engine,
+    engine_for,
+)
 from orchestration.automation.results import EventKind, OnStackEvent, StackEvent, StackPreview
 from orchestration.automation.stacks import StackHome, StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
@@ -21,7 +26,7 @@ from orchestration.deployment.deployer import DeploymentManager
 from orchestration.deployment.health import HealthChecker
 from orchestration.deployment.stack_deployer import StackDeployer
 from orchestration.director.remote import DirectorSetup
-from orchestration.environments import Environment
+from orchestration.environments import Environment, TargetName
 from orchestration.overriding import OverrideStore
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
@@ -69,7 +74,9 @@ def run_parts(
     )
     return Parts(
         planner=LocalPlanner(environment, file, PreflightValidator()),
-        prerequisites=PrerequisitesCheck(environment, architecture, target, operations),
+        prerequisites=PrerequisitesCheck(
+            environment, architecture, target, operations, options.engine
+        ),
         access=IAMOrchestrator(
             # Where a service runs may have been recorded otherwise.
             OverrideStore(environment).above(architecture),
@@ -114,15 +121,27 @@ def stack_operations(
     environment: Environment, target: Target, engine: EngineName
 ) -> StackOperations:
     """Make the operations on an environment's stacks."""
+    chosen = engine_for(engine, target.name)
+    is_deferred = target.name is TargetName.GOOGLE
     return StackOperations(
-        stack_home(environment, engine), choose_engine(engine), target.credentials
+        stack_home(environment, chosen),
+        DeferredPulumi() if is_deferred else choose_engine(chosen),
+        target.credentials,
     )
 
 
 def stack_home(environment: Environment, engine: EngineName) -> StackHome:
     """Say where an environment's stacks live, as the chosen engine needs to know it."""
+    record = environment.record()
+    project_dir = environment.settings.project_dir
+    if record is not None and record.target is TargetName.GOOGLE:
+        return StackHome(
+            project_dir=project_dir,
+            backend_url=f"gs://{record.state_bucket}",
+            secrets_provider=record.secrets_provider,
+        )
     return StackHome(
-        project_dir=environment.settings.project_dir,
+        project_dir=project_dir,
         backend_url=f"file://{environment.state_dir}",
         passphrase_file=environment.passphrase_file,
         # The real engine finds its plugins in the user's own Pulumi folder.
@@ -145,7 +164,7 @@ def preview_stacks(
     """
     operations = stack_operations(environment, target, engine)
     plan = LocalPlanner(environment, file, PreflightValidator()).plan()
-    PrerequisitesCheck(environment, file.architecture, target, operations).check(plan)
+    PrerequisitesCheck(environment, file.architecture, target, operations, engine).check(plan)
     ContextPreparer(environment, file.architecture).prepare()
     preview = SystemPreview(operations, refresh=refresh)
     yield from preview.run(stacks_of(environment.name, plan))

@@ -200,10 +200,10 @@ class LocalTarget:
         builder: Builder | None = None,
     ) -> None:
         self.project_id = project_id
-        self._environment = environment
+        self.environment = environment
         self._region = region
         self._propagation = propagation
-        self._builder = builder or Builder()
+        self.builder = builder or Builder()
         self._info: CloudInfo | None = None
 
     def prepare(self) -> None:
@@ -214,18 +214,18 @@ class LocalTarget:
             PortTaken: another process has one of its ports.
             PrerequisitesMissing: images are to be built with docker, and no daemon answers.
         """
-        self._builder.require()
+        self.builder.require()
         from rehearsal.cloud import control  # noqa: PLC0415 - only the local target pays for it
 
         try:
             self._info = control.start(
-                self._environment.cloud_dir,
+                self.environment.cloud_dir,
                 project_id=self.project_id,
                 propagation=self._propagation,
             )
         except control.PortTaken as error:
             raise PortTaken(
-                f"port {error.port}, which the local cloud of {self._environment.name!r} has chosen"
+                f"port {error.port}, which the local cloud of {self.environment.name!r} has chosen"
                 " when it was made, is taken by another process",
                 hint=f"end that process (`ss -ltnp 'sport = :{error.port}'` names it), or rehearse"
                 " in another environment",
@@ -233,8 +233,13 @@ class LocalTarget:
         except (control.CloudError, OSError) as error:
             raise CloudUnreachable(
                 f"the local cloud did not start: {error}",
-                hint=f"read {self._environment.cloud_dir / 'server.log'}",
+                hint=f"read {self.environment.cloud_dir / 'server.log'}",
             ) from error
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the local cloud runs at this moment."""
+        return self._info is not None or cloud_process(self.environment) is not None
 
     @property
     def info(self) -> CloudInfo:
@@ -246,11 +251,11 @@ class LocalTarget:
         if self._info is None:
             from rehearsal.cloud import control  # noqa: PLC0415 - as in `prepare`
 
-            self._info = control.status(self._environment.cloud_dir)
+            self._info = control.status(self.environment.cloud_dir)
         if self._info is None:
             raise CloudUnreachable(
-                f"the local cloud of {self._environment.name!r} does not run",
-                hint=f"start it with `conductor cloud start --env {self._environment.name}`",
+                f"the local cloud of {self.environment.name!r} does not run",
+                hint=f"start it with `conductor cloud start --env {self.environment.name}`",
             )
         return self._info
 
@@ -258,6 +263,11 @@ class LocalTarget:
     def deployer(self) -> str:
         """The member whom the local cloud takes for the owner."""
         return self.info.deployer
+
+    @property
+    def state_place(self) -> None:
+        """The director shares the folder of the stacks' state."""
+        return
 
     @property
     def base_url(self) -> str:
@@ -279,17 +289,17 @@ class LocalTarget:
 
     def images_config(self) -> Mapping[str, Json]:
         """Say what builds the images."""
-        return self._builder.config()
+        return self.builder.config()
 
     def director_environment(self) -> Mapping[str, str]:
         """The director shares this machine: the same folders serve it."""
         return {
-            PROJECT_DIR_VARIABLE: str(self._environment.settings.project_dir),
-            "CONDUCTOR_ENVIRONMENT": self._environment.name,
+            PROJECT_DIR_VARIABLE: str(self.environment.settings.project_dir),
+            "CONDUCTOR_ENVIRONMENT": self.environment.name,
             "CONDUCTOR_TARGET": self.name.value,
-            "CONDUCTOR_LEDGER": str(self._environment.ledger_dir),
-            "PULUMI_BACKEND_URL": f"file://{self._environment.state_dir}",
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._environment.passphrase_file),
+            "CONDUCTOR_LEDGER": str(self.environment.ledger_dir),
+            "PULUMI_BACKEND_URL": f"file://{self.environment.state_dir}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.environment.passphrase_file),
         }
 
     def credentials(self) -> Mapping[str, str]:

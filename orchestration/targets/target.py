@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from architecture.grants import StatePlace
 from orchestration.automation.results import Json
 from orchestration.environments import TargetName
 
@@ -28,6 +29,11 @@ class Target(Protocol):
     @property
     def deployer(self) -> str:
         """The IAM member that runs the deployment, as in `user:ada@example.com`."""
+        ...
+
+    @property
+    def state_place(self) -> StatePlace | None:
+        """Where the director finds the stacks' state; None where it shares the deployer's disk."""
         ...
 
     def prepare(self) -> None:

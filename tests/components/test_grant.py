@@ -34,6 +34,7 @@ ON = {
     ),
     "secret": ("gcp:secretmanager/secretIamMember:SecretIamMember", {"secretId": "x"}),
     "bucket": ("gcp:storage/bucketIAMMember:BucketIAMMember", {"bucket": "x"}),
+    "key": ("gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember", {"cryptoKeyId": "x"}),
     "dataset": ("gcp:bigquery/datasetIamMember:DatasetIamMember", {"datasetId": "x"}),
     "table": ("gcp:bigquery/iamMember:IamMember", {"datasetId": "d", "tableId": "x"}),
 }

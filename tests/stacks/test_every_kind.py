@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
+from architecture.apis import required_apis
 from architecture.loading import loads
 from architecture.model import Resources
-from stacks.apis import required_apis
 
 if TYPE_CHECKING:
     from tests.components.conftest import Recording

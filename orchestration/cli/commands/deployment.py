@@ -18,7 +18,9 @@ from orchestration.cli.options import (
     Placeholders,
     Project,
     Refresh,
+    SecretsProvider,
     SourceRoot,
+    StateBucket,
     Suffix,
     TargetChoice,
 )
@@ -57,6 +59,14 @@ Detach = Annotated[
         help="Leave the run to whichever `conductor worker` on the same database is free.",
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only say what a run would need, why, and what of it is missing; exits 3 if anything "
+        "is. Needs no credentials.",
+    ),
+]
 
 
 def up(
@@ -64,6 +74,8 @@ def up(
     env: EnvironmentName,
     target: TargetChoice = None,
     project: Project = None,
+    state_bucket: StateBucket = None,
+    secrets_provider: SecretsProvider = None,
     source_root: SourceRoot = None,
     placeholders: Placeholders = False,
     suffix: Suffix = None,
@@ -77,6 +89,7 @@ def up(
     only: Only = None,
     database_url: DatabaseUrl = None,
     detach: Detach = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -84,30 +97,37 @@ def up(
     from orchestration.cli.deploying import Request, deploy
 
     with reported(as_json=as_json, debug=debug):
-        begin = deploy
-        if detach:
-            from orchestration.cli.working import detach as begin
-        begin(
-            Request(
-                architecture=architecture,
-                environment=env,
-                target=target,
-                project=project,
-                source_root=source_root,
-                placeholders=placeholders,
-                engine=engine,
-                builder=builder,
-                suffix=suffix,
-                refresh=refresh,
-                propagation=propagation,
-                skip=tuple(skip or ()),
-                only=tuple(only or ()),
-                on_failure=on_failure,
-                database_url=database_url,
-            ),
-            director_timeout_s=director_timeout,
-            as_json=as_json,
+        request = Request(
+            architecture=architecture,
+            environment=env,
+            target=target,
+            project=project,
+            state_bucket=state_bucket,
+            secrets_provider=secrets_provider,
+            source_root=source_root,
+            placeholders=placeholders,
+            engine=engine,
+            builder=builder,
+            suffix=suffix,
+            refresh=refresh,
+            propagation=propagation,
+            skip=tuple(skip or ()),
+            only=tuple(only or ()),
+            on_failure=on_failure,
+            database_url=database_url,
         )
+        if dry_run:
+            from orchestration.cli.dry_running import dry_run as tell
+
+            is_blocked = tell(request, as_json=as_json)
+        else:
+            is_blocked = False
+            begin = deploy
+            if detach:
+                from orchestration.cli.working import detach as begin
+            begin(request, director_timeout_s=director_timeout, as_json=as_json)
+    if is_blocked:
+        raise typer.Exit(3)
 
 
 def preview(
@@ -115,6 +135,8 @@ def preview(
     env: EnvironmentName,
     target: TargetChoice = None,
     project: Project = None,
+    state_bucket: StateBucket = None,
+    secrets_provider: SecretsProvider = None,
     source_root: SourceRoot = None,
     placeholders: Placeholders = False,
     suffix: Suffix = None,
@@ -138,6 +160,8 @@ def preview(
                 environment=env,
                 target=target,
                 project=project,
+                state_bucket=state_bucket,
+                secrets_provider=secrets_provider,
                 source_root=source_root,
                 placeholders=placeholders,
                 engine=engine,

@@ -28,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (["up", "absent.yaml", "--env", "local"], 2, "no such file"),
         (["up", SAMPLE, "--env", "dev"], 2, "--target local"),
-        (["up", SAMPLE, "--env", "dev", "--target", "moon"], 2, "is none of: local"),
+        (["up", SAMPLE, "--env", "dev", "--target", "moon"], 2, "is none of: local, google"),
         (["up", SAMPLE, "--env", "local", "--engine", "v8"], 2, "is none of: auto"),
         (["up", SAMPLE, "--env", "local", "--propagation", "slow"], 2, "is none of"),
         (["up", SAMPLE, "--env", "No"], 2, "not usable"),
