@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from pulumi.automation import EngineEvent, OpType
-from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
+from pulumi.automation.events import (
+    DiagnosticEvent,
+    StepEventMetadata,
+    StepEventStateMetadata,
+)
 
 from orchestration.automation.results import (
+    MASKED_SECRET,
     UNKNOWN_OUTPUT,
     EventKind,
     Failures,
@@ -112,6 +117,9 @@ class EventReader:
             and metadata.new is not None
             and metadata.new.inputs == asked,
             member=_member(metadata),
+            is_custom=any(s is not None and bool(s.custom) for s in (metadata.old, metadata.new)),
+            before=_shown(metadata.old),
+            after=_shown(metadata.new),
         )
 
     def _note_drift(self, metadata: StepEventMetadata) -> None:
@@ -156,6 +164,25 @@ def _member(metadata: StepEventMetadata) -> str:
             if isinstance(member, str) and member != UNKNOWN_WIRE:
                 return member
     return ""
+
+
+def _shown(state: StepEventStateMetadata | None) -> dict[str, Json]:
+    """Give a resource's inputs as reports may show them; the engine's own marks are left out."""
+    inputs = cast("Mapping[str, Json]", (state.inputs if state is not None else None) or {})
+    return {name: _maskable(value) for name, value in inputs.items() if not name.startswith("__")}
+
+
+def _maskable(value: Json) -> Json:
+    """Mark unknown values, and mask secret ones, however deep."""
+    if value == UNKNOWN_WIRE:
+        return dict(UNKNOWN_OUTPUT)
+    if isinstance(value, dict):
+        if SECRET_SIGNATURE in value:
+            return MASKED_SECRET
+        return {key: _maskable(item) for key, item in value.items() if not key.startswith("__")}
+    if isinstance(value, list):
+        return [_maskable(item) for item in value]
+    return value
 
 
 def _predicted(value: Json) -> Json:

@@ -82,7 +82,9 @@ class PlannedStep:
 
     One that `repairs_drift` does nothing else: what is asked for is what was asked for last
     time, but somebody changed or deleted the resource behind our back. `member` is the IAM
-    member that an account is, or that a grant is for.
+    member that an account is, or that a grant is for. `before` and `after` are the resource's
+    inputs, empty where there is none; unknown ones are `UNKNOWN_OUTPUT`, secret ones
+    `MASKED_SECRET`.
     """
 
     operation: str
@@ -92,6 +94,9 @@ class PlannedStep:
     changes: tuple[PropertyChange, ...] = ()
     repairs_drift: bool = False
     member: str = ""
+    is_custom: bool = True
+    before: Mapping[str, Json] = field(default_factory=dict)
+    after: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def is_quiet(self) -> bool:
@@ -150,6 +155,8 @@ class HeldResource:
 
 # How an unknown value stands in predicted outputs; `stacks.upstream` reads the same mark.
 UNKNOWN_OUTPUT: Mapping[str, Json] = {"__unknown__": True}
+# What stands in reports for a secret value, as in the engine's own displays.
+MASKED_SECRET = "[secret]"  # noqa: S105 - the mask, not a secret
 
 
 @dataclass(slots=True)

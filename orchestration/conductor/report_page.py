@@ -6,34 +6,20 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from orchestration.conductor.reports import PhaseReport, RunReport
+from orchestration.pages import row, table, whole_page
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --bar: #2f6fde; --bad: #c62828; --good: #2e7d32; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: anywhere; }
-td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+TIMELINE_STYLE = """
 .track { position: relative; height: 1rem; min-width: 12rem; }
 .bar { position: absolute; top: .2rem; height: .6rem; min-width: 2px; border-radius: 2px;
   background: var(--bar); }
 .failed .bar { background: var(--bad); }
-.error { border-left: 4px solid var(--bad); padding: .25rem 1rem; }
-.succeeded { color: var(--good); } .failed, .stuck, .error strong { color: var(--bad); }
-.failed td { color: inherit; } pre { white-space: pre-wrap; } .quiet { opacity: .7; }
 """
 
 
 def page(report: RunReport) -> str:
     """Write the page."""
-    body = "\n".join(_sections(report))
-    return (
-        "<!doctype html>\n"
-        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(report.run_id)}: {escape(report.status)}</title>\n"
-        f"<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    return whole_page(
+        f"{report.run_id}: {report.status}", "\n".join(_sections(report)), style=TIMELINE_STYLE
     )
 
 
@@ -75,26 +61,26 @@ def _timeline(phases: Sequence[PhaseReport]) -> str:
             f'<td><div class="track"><div class="bar" style="left:{left:.2f}%;'
             f'width:{width:.2f}%"></div></div></td><td>{escape(phase.summary)}</td></tr>'
         )
-    return _table(("Phase", "Took", "When", "What"), rows)
+    return table(("Phase", "Took", "When", "What"), rows)
 
 
 def _tables(report: RunReport) -> Iterable[str]:
     if report.urls:
-        rows = [_row(name, url, report.images.get(name, "")) for name, url in report.urls.items()]
-        yield "<h2>Services</h2>" + _table(("Service", "URL", "Image"), rows)
+        rows = [row(name, url, report.images.get(name, "")) for name, url in report.urls.items()]
+        yield "<h2>Services</h2>" + table(("Service", "URL", "Image"), rows)
     if report.stacks:
         rows = [
-            _row(
+            row(
                 stack.stack,
                 ", ".join(f"{n} {operation}" for operation, n in sorted(stack.changes.items())),
                 f"{stack.duration_s:.1f} s",
             )
             for stack in report.stacks
         ]
-        yield "<h2>Stacks</h2>" + _table(("Stack", "Resources", "Took"), rows)
+        yield "<h2>Stacks</h2>" + table(("Stack", "Resources", "Took"), rows)
     if report.roles:
         rows = [
-            _row(
+            row(
                 role.role,
                 str(role.grants),
                 f"{role.p50_s:.1f} s",
@@ -104,25 +90,16 @@ def _tables(report: RunReport) -> Iterable[str]:
             for role in report.roles
         ]
         heads = ("Role", "Grants", "Half worked after", "99 % after", "Tested by")
-        yield "<h2>When grants worked</h2>" + _table(heads, rows)
+        yield "<h2>When grants worked</h2>" + table(heads, rows)
     if report.steps:
         rows = [
-            _row(step.step, step.status.value, f"{step.began_at:%H:%M:%S}", step.note)
+            row(step.step, step.status.value, f"{step.began_at:%H:%M:%S}", step.note)
             for step in report.steps
         ]
-        yield "<h2>Journal</h2>" + _table(("Step", "Status", "Began", "Note"), rows)
-    rows = [_row(name, value) for name, value in sorted(report.options.items()) if value]
+        yield "<h2>Journal</h2>" + table(("Step", "Status", "Began", "Note"), rows)
+    rows = [row(name, value) for name, value in sorted(report.options.items()) if value]
     if rows:
-        yield "<h2>Options</h2>" + _table(("Option", "Value"), rows)
-
-
-def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-
-def _row(*cells: str) -> str:
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        yield "<h2>Options</h2>" + table(("Option", "Value"), rows)
 
 
 def _word(status: str) -> str:

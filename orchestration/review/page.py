@@ -1,0 +1,105 @@
+"""A review as a page: everything, in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from orchestration.pages import row, table, whole_page
+from orchestration.review.model import ResourceChange, Review, StackReview
+from orchestration.review.wording import (
+    access_summary,
+    attribute_words,
+    counted_operations,
+    impact_sentences,
+    member_words,
+)
+
+STYLE = """
+.delete td:first-child, .replace td:first-child, .critical td:first-child, .high td:first-child {
+  color: var(--bad); font-weight: 600; }
+code { overflow-wrap: anywhere; }
+"""
+
+
+def to_html(review: Review) -> str:
+    """Write the page."""
+    title = f"Preview of {review.environment}: {counted_operations(review.operations)}"
+    return whole_page(title, "\n".join(_sections(review, title)), style=STYLE)
+
+
+def _sections(review: Review, title: str) -> Iterator[str]:
+    yield f"<h1>{escape(title)}</h1>"
+    yield (
+        f"<p>Architecture {escape(review.architecture)} · project {escape(review.project)}"
+        f" · fingerprint <code>{escape(review.fingerprint)}</code></p>"
+    )
+    destructive = [change for change in review.intended if change.is_destructive]
+    if destructive:
+        yield "<h2>What is deleted or made anew</h2>" + table(
+            ("What", "Resource", "Stack", "Lost", "Because of"),
+            [
+                row(
+                    change.operation,
+                    _resource(change),
+                    change.stack,
+                    ("data: " if change.holds_data else "") + change.warning.removeprefix("loses "),
+                    ", ".join(change.because),
+                    kind=change.operation,
+                )
+                for change in destructive
+            ],
+        )
+    access = [change for change in review.access if not change.repairs_drift]
+    if access:
+        yield f"<h2>Access: {escape(access_summary(access))}</h2>" + table(
+            ("Risk", "Who", "", "Role", "On", "Why"),
+            [
+                row(
+                    " ".join([change.risk.value, *change.flags]),
+                    member_words(change, review.project),
+                    change.effect.value,
+                    change.role,
+                    change.on,
+                    change.why,
+                    kind=change.risk.value,
+                )
+                for change in access
+            ],
+        )
+    if sentences := impact_sentences(review):
+        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+        yield f"<h2>How far it reaches</h2><ul>{items}</ul>"
+    for stack in review.stacks:
+        yield from _stack(stack)
+    if review.drift:
+        yield "<h2>Drift that this only repairs</h2>" + _changes(review.drift)
+
+
+def _stack(stack: StackReview) -> Iterator[str]:
+    head = f"{stack.stack}: {counted_operations(stack.operations)}, {stack.unchanged} unchanged"
+    yield f"<h2>{escape(head)}</h2>"
+    intended = [change for change in stack.changes if not change.repairs_drift]
+    if intended:
+        yield _changes(intended)
+
+
+def _changes(changes: Sequence[ResourceChange]) -> str:
+    rows = []
+    for change in changes:
+        rows.append(row(change.operation, _resource(change), "", "", kind=change.operation))
+        rows += [
+            row(
+                "",
+                attribute.path,
+                attribute_words(attribute, limit=400),
+                "forces a replacement" if attribute.replaces else "",
+            )
+            for attribute in change.attributes
+            if change.operation not in {"create", "delete"}
+        ]
+    return table(("What", "Resource or property", "From → to", ""), rows)
+
+
+def _resource(change: ResourceChange) -> str:
+    return f"{change.type.rpartition(':')[2]} {change.name}"
