@@ -139,6 +139,11 @@ class Environment:
         return self.folder / "releases"
 
     @property
+    def previews_dir(self) -> Path:
+        """What was previewed, by fingerprint, for the run that is approved."""
+        return self.folder / "previews"
+
+    @property
     def state_dir(self) -> Path:
         """The `file://` backend of the environment's stacks."""
         return self.folder / "state"

@@ -69,6 +69,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "errors.md": errors_page(),
         "exit-codes.md": exit_codes_page(),
+        "preview.schema.json": preview_schema(),
         "run-report.schema.json": run_report_schema(),
     }
 
@@ -200,6 +201,13 @@ def run_report_schema() -> str:
     from orchestration.conductor.reports import RunReport  # noqa: PLC0415 - see `commands_page`
 
     return json.dumps(RunReport.model_json_schema(), indent=2) + "\n"
+
+
+def preview_schema() -> str:
+    """Describe what `conductor preview --format json` prints and `--out` writes."""
+    from orchestration.review.model import Review  # noqa: PLC0415 - see `commands_page`
+
+    return json.dumps(Review.model_json_schema(), indent=2) + "\n"
 
 
 def engine_exit_codes() -> Iterator[tuple[str, str]]:

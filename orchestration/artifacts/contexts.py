@@ -7,6 +7,7 @@ is not ours to write to.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -88,6 +89,16 @@ class BuildContexts:
             elif str(path.relative_to(context)) not in wanted:
                 path.unlink()
         return context
+
+    def digest(self, service: str) -> str:
+        """Give one SHA-256 of a service's context: names, contents, and what is executable."""
+        digest = hashlib.sha256()
+        context = self.path(service)
+        for path in sorted(path for path in context.rglob("*") if path.is_file()):
+            mode = "x" if os.access(path, os.X_OK) else "-"
+            digest.update(f"{mode} {path.relative_to(context).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

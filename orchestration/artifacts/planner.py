@@ -178,6 +178,13 @@ class ContextPreparer:
             )
         return len(sources)
 
+    def digests(self) -> dict[str, str]:
+        """Give the digest of every prepared context, by service."""
+        contexts = BuildContexts(self._environment.contexts_dir)
+        return {
+            source.name: contexts.digest(source.name) for source in sources_of(self._architecture)
+        }
+
 
 def sources_of(architecture: Architecture) -> tuple[ServiceSource, ...]:
     """Find the folders of all services that are built, the director's first."""

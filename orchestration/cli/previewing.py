@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,80 +15,136 @@ from orchestration.automation.results import QUIET_OPERATIONS, StackPreview
 from orchestration.cli.console import output
 from orchestration.cli.deploying import Request, open_request
 from orchestration.cli.progress import OPERATION_SIGNS
-from orchestration.conductor.assembly import preview_stacks
+from orchestration.conductor.assembly import review_environment
+from orchestration.review.comment import to_comment
+from orchestration.review.differences import resource_change
+from orchestration.review.markdown import to_markdown
+from orchestration.review.model import AccessChange, ResourceChange, Review, Risk
+from orchestration.review.page import to_html
+from orchestration.review.store import PreviewStore, write_review
+from orchestration.review.wording import (
+    access_summary,
+    attribute_words,
+    counted_operations,
+    impact_sentences,
+    member_words,
+)
 
 STYLES = {"create": "green", "update": "yellow", "replace": "bold magenta", "delete": "bold red"}
+RISK_STYLES = {Risk.CRITICAL: "bold red", Risk.HIGH: "red", Risk.MEDIUM: "yellow", Risk.LOW: "dim"}
 
 
-def preview_all(request: Request, *, as_json: bool) -> bool:
-    """Preview every stack; say whether anything would change.
+class PreviewFormat(StrEnum):
+    """How a preview is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    COMMENT = "comment"
+
+
+def preview_all(request: Request, *, written_as: PreviewFormat, out: Path | None) -> bool:
+    """Preview every stack, keep what it fingerprints, and say whether anything would change.
 
     Raises:
-        ConductorError: the preview was refused or failed.
+        ConductorError: the preview was refused or failed, or `out` cannot be written.
     """
     opened = open_request(request)
     console = output()
-    totals: Counter[str] = Counter()
+
+    def show(preview: StackPreview) -> None:
+        if written_as is PreviewFormat.TEXT:
+            _show_stack(console, preview)
+
     with opened.environment.locked(f"conductor preview --env {request.environment}"):
-        for preview in preview_stacks(
+        review = review_environment(
             opened.environment,
             opened.file,
             opened.target,
             engine=opened.engine,
             refresh=request.refresh,
-        ):
-            totals.update(
-                {op: n for op, n in preview.changes.items() if op not in QUIET_OPERATIONS}
-            )
-            if as_json:
-                sys.stdout.write(json.dumps(_to_json(preview)) + "\n")
-            else:
-                _show(console, preview)
-    if not as_json:
-        console.print(f"[bold]{_count(totals)}[/]" if totals else "[bold]no changes[/]")
-    return bool(totals)
+            on_preview=show,
+        )
+        PreviewStore(opened.environment).keep(review)
+    if out is not None:
+        write_review(out, review)
+    match written_as:
+        case PreviewFormat.TEXT:
+            _show_whole(console, review)
+        case PreviewFormat.JSON:
+            sys.stdout.write(review.model_dump_json(indent=2) + "\n")
+        case PreviewFormat.MARKDOWN:
+            sys.stdout.write(to_markdown(review))
+        case PreviewFormat.HTML:
+            sys.stdout.write(to_html(review))
+        case PreviewFormat.COMMENT:
+            sys.stdout.write(to_comment(review))
+    return bool(review.changes)
 
 
-def _show(console: Console, preview: StackPreview) -> None:
-    changes = {op: n for op, n in preview.changes.items() if op not in QUIET_OPERATIONS}
+def _show_stack(console: Console, preview: StackPreview) -> None:
+    """Show one stack: its components fold what is in them, its resources what they become."""
+    changes = [
+        resource_change(preview.stack, step)
+        for step in preview.steps
+        if not step.is_quiet and step.is_custom
+    ]
+    operations: dict[str, int] = {}
+    for change in changes:
+        operations[change.operation] = operations.get(change.operation, 0) + 1
     same = sum(n for op, n in preview.changes.items() if op in QUIET_OPERATIONS)
-    summary = _count(changes) if changes else f"no changes, {same} unchanged"
-    console.print(f"[bold]{escape(preview.stack)}[/]: {summary}")
-    steps = [step for step in preview.steps if not step.is_quiet]
-    if not steps:
+    summary = f"{counted_operations(operations)}, {same} unchanged"
+    console.print(f"[bold]{escape(preview.stack)}[/]: {escape(summary)}")
+    if not changes:
         return
     table = Table(show_header=False, box=None, padding=(0, 1))
-    for step in steps:
-        paths = ", ".join(change.path for change in step.changes)
+    for change in changes:
         table.add_row(
-            OPERATION_SIGNS.get(step.operation, step.operation),
-            step.type,
-            escape(step.name),
-            escape(paths) + (" [dim](only repairs drift)[/]" if step.repairs_drift else ""),
-            style=STYLES.get(step.operation),
+            OPERATION_SIGNS.get(change.operation, change.operation),
+            change.type,
+            escape(change.name) + _remarks(change),
+            style=STYLES.get(change.operation),
         )
+        if change.operation in {"create", "delete"}:
+            continue
+        for attribute in change.attributes:
+            forces = " [bold](forces a replacement)[/]" if attribute.replaces else ""
+            words = f"{attribute.label}: {attribute_words(attribute)}"
+            table.add_row("", "", f"  {escape(words)}{forces}", style="dim")
     console.print(table)
 
 
-def _count(changes: Counter[str] | dict[str, int]) -> str:
-    return ", ".join(f"{number} to {operation}" for operation, number in sorted(changes.items()))
+def _remarks(change: ResourceChange) -> str:
+    remarks = [change.warning] if change.warning else []
+    if change.repairs_drift:
+        remarks.append("only repairs drift")
+    return f" [dim]({escape('; '.join(remarks))})[/]" if remarks else ""
 
 
-def _to_json(preview: StackPreview) -> dict[str, object]:
-    return {
-        "stack": preview.stack,
-        "changes": dict(preview.changes),
-        "steps": [
-            {
-                "operation": step.operation,
-                "urn": step.urn,
-                "type": step.type,
-                "name": step.name,
-                "paths": [change.path for change in step.changes],
-                "repairs_drift": step.repairs_drift,
-            }
-            for step in preview.steps
-            if not step.is_quiet
-        ],
-        "duration_s": round(preview.duration_s, 3),
-    }
+def _show_whole(console: Console, review: Review) -> None:
+    access = [change for change in review.access if not change.repairs_drift]
+    if access:
+        console.print(f"\n[bold]Access[/]: {access_summary(access)}")
+        console.print(_access_table(access, review.project))
+    if sentences := impact_sentences(review):
+        console.print("\n[bold]How far it reaches[/]")
+        for sentence in sentences:
+            console.print(f"  {escape(sentence)}", soft_wrap=True)
+    if review.drift:
+        console.print(f"\n[bold]Drift that this only repairs[/]: {len(review.drift)}")
+    console.print(f"\n[bold]{escape(counted_operations(review.operations))}[/]")
+    console.print(f"fingerprint {review.fingerprint}", soft_wrap=True)
+
+
+def _access_table(changes: Iterable[AccessChange], project: str) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    for change in changes:
+        table.add_row(
+            " ".join([change.risk.value, *change.flags]),
+            f"{escape(member_words(change, project))} [bold]{change.effect}[/]"
+            f" {escape(change.role.removeprefix('roles/'))} on {escape(change.on)}"
+            f" [dim]({escape(change.why)})[/]",
+            style=RISK_STYLES[change.risk],
+        )
+    return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +28,9 @@ from orchestration.deployment.stack_deployer import StackDeployer
 from orchestration.director.remote import DirectorSetup
 from orchestration.environments import Environment, TargetName
 from orchestration.overriding import OverrideStore
+from orchestration.releases.store import ReleaseStore
+from orchestration.review.building import build_review
+from orchestration.review.model import Review
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
 from orchestration.targets.target import Target
@@ -192,3 +195,32 @@ def event_forwarder(log: RunLog) -> OnStackEvent:
         )
 
     return forward
+
+
+def review_environment(
+    environment: Environment,
+    file: HydratedFile,
+    target: Target,
+    *,
+    engine: EngineName,
+    refresh: bool,
+    on_preview: Callable[[StackPreview], None] = lambda _preview: None,
+) -> Review:
+    """Preview every stack, and make what a reviewer is shown; each is told as it is done.
+
+    Raises:
+        ConductorError: planning or a preview failed.
+    """
+    standing = ReleaseStore(environment).current_architecture()
+    previews = []
+    for preview in preview_stacks(environment, file, target, engine=engine, refresh=refresh):
+        on_preview(preview)
+        previews.append(preview)
+    return build_review(
+        environment.name,
+        file.architecture,
+        previews,
+        contexts=ContextPreparer(environment, file.architecture).digests(),
+        before=standing,
+        deployer=target.deployer,
+    )

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from architecture.loading import load
+from architecture.model import Architecture
 from orchestration.environments import Environment, write_atomically
 from orchestration.errors import UsageError
 
@@ -72,6 +74,14 @@ class ReleaseStore:
         with suppress(FileNotFoundError):
             return self._read((self._folder / CURRENT_FILE).read_text(encoding="utf-8").strip())
         return None
+
+    def current_architecture(self) -> Architecture | None:
+        """Give the hydrated architecture of the live release; None before the first."""
+        release = self.current()
+        if release is None:
+            return None
+        kept = self._folder / release.release_id / self._environment.architecture_file.name
+        return load(kept).architecture if kept.is_file() else None
 
     def find(self, release_id: str) -> Release:
         """Give a release by its id.

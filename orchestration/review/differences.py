@@ -70,11 +70,19 @@ def attribute_changes(step: PlannedStep) -> Iterator[AttributeChange]:
         after = value_at(step.after, path)
         yield AttributeChange(
             path=path,
+            item=_item_name(step.after, path) or _item_name(step.before, path),
             before=value_at(step.before, path),
             after=after,
             replaces=path in replacing,
             unknown_from=source_of(step, path) if contains_unknown(after) else "",
         )
+
+
+def _item_name(properties: Mapping[str, Json], path: str) -> str:
+    """Name the innermost list item on a path, if it has a name."""
+    item, bracket, rest = path.rpartition("]")
+    name = value_at(properties, f"{item}].name") if bracket and rest else None
+    return name if isinstance(name, str) else ""
 
 
 def value_at(properties: Mapping[str, Json], path: str) -> Json:

@@ -73,7 +73,7 @@ def change_lines(changes: Iterable[ResourceChange], *, with_attributes: bool) ->
         if with_attributes and change.operation not in {"create", "delete"}:
             for attribute in change.attributes:
                 forces = " **(forces a replacement)**" if attribute.replaces else ""
-                yield f"  - {code(attribute.path)}: {code(attribute_words(attribute))}{forces}"
+                yield f"  - {code(attribute.label)}: {code(attribute_words(attribute))}{forces}"
 
 
 def _stack(stack: StackReview) -> Iterator[str]:

@@ -23,15 +23,22 @@ class _Value(BaseModel):
 class AttributeChange(_Value):
     """One property path of a resource that gets another value.
 
-    Secret values are masked. `unknown_from` says where a value that is not known yet will come
-    from; it is empty where `after` is known.
+    Secret values are masked. `item` is the name of the list's item that the path goes through, as
+    of an environment variable: its index says little to a reader. `unknown_from` says where a
+    value that is not known yet will come from; it is empty where `after` is known.
     """
 
     path: str
+    item: str = ""
     before: JsonValue = None
     after: JsonValue = None
     replaces: bool = False
     unknown_from: str = ""
+
+    @property
+    def label(self) -> str:
+        """Give the path, and the name of the item that it goes through."""
+        return f"{self.path} ({self.item})" if self.item else self.path
 
 
 class ResourceChange(_Value):

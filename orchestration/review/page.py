@@ -91,7 +91,7 @@ def _changes(changes: Sequence[ResourceChange]) -> str:
         rows += [
             row(
                 "",
-                attribute.path,
+                attribute.label,
                 attribute_words(attribute, limit=400),
                 "forces a replacement" if attribute.replaces else "",
             )

@@ -11,7 +11,13 @@ from orchestration.cli.main import app
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
-GENERATED = ("commands.md", "errors.md", "exit-codes.md", "run-report.schema.json")
+GENERATED = (
+    "commands.md",
+    "errors.md",
+    "exit-codes.md",
+    "preview.schema.json",
+    "run-report.schema.json",
+)
 
 
 @pytest.mark.parametrize("name", GENERATED)

@@ -129,7 +129,7 @@ def test_every_kind_comes_up_settles_and_goes(rehearsal: Rehearsal) -> None:
     words = ["--placeholders", "--json"]
     preview = rehearsal.run("preview", str(file), *words, env="kinds")
     assert preview.returncode == 0, preview.stdout + preview.stderr
-    steps = [step for line in preview.stdout.splitlines() for step in json.loads(line)["steps"]]
+    steps = [step for one in json.loads(preview.stdout)["stacks"] for step in one["changes"]]
     buckets = {step["name"] for step in steps if step["type"] == "gcp:storage/bucket:Bucket"}
     assert buckets == {"every-kind-reports"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -146,14 +147,31 @@ def preview(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 10 when there are changes.")
     ] = False,
-    as_json: AsJson = False,
+    written_as: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="text|json|markdown|html|comment",
+            help="How the preview is written: `comment` is what a pull request is shown.",
+        ),
+    ] = "text",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write what the fingerprint is over to a file, for `up --approved FILE`.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Show, stack by stack, what `up` would change."""
-    from orchestration.cli.deploying import Request
-    from orchestration.cli.previewing import preview_all
+    """Show, stack by stack, what `up` would change, and give it a fingerprint to approve."""
+    from orchestration.cli.deploying import Request, one_of
+    from orchestration.cli.previewing import PreviewFormat, preview_all
 
     with reported(as_json=as_json, debug=debug):
+        form = one_of(PreviewFormat, "json" if as_json else written_as, "--format")
         changed = preview_all(
             Request(
                 architecture=architecture,
@@ -170,7 +188,8 @@ def preview(
                 refresh=refresh,
                 propagation="seeded",
             ),
-            as_json=as_json,
+            written_as=form,
+            out=out,
         )
     if changed and detailed_exitcode:
         raise typer.Exit(10)
