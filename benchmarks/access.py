@@ -1,5 +1,7 @@
 """How much too late, or too early, a wait for grants goes on: ours beside a fixed 5 s poll.
 
+Ours is shown without priors, and with such as are right, are of other grants, or are absurd.
+
     python benchmarks/access.py [--schedules 1200] [--seed 6]
 
 Delays are drawn from 5 s to 7 min on a logarithmic scale; before a part of them the grant works
@@ -10,10 +12,12 @@ machine.
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import random
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,10 +26,11 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from architecture.grants import Grant, GrantResource, ResourceKind
+from orchestration.access.pacing import Pace, Prior
+from orchestration.access.priors import percentiles
 from orchestration.access.waiting import (
     Clock,
     GrantGroup,
-    Pace,
     TestedBy,
     Tried,
     wait_until_effective,
@@ -35,6 +40,18 @@ SHORTEST_S: Final = 5.0
 LONGEST_S: Final = 420.0
 MOST_FALSE_STARTS: Final = 3
 PACE: Final = Pace()
+# How many runs a right prior was learned from, and how much a role's delays differ among them.
+LEARNED_FROM: Final = 30
+SPREAD: Final = 0.4
+ABSURD: Final = (
+    Prior(0.0, 0.0),
+    Prior(-5.0, -1.0),
+    Prior(1e9, 1e12),
+    Prior(300.0, 2.0),
+    Prior(0.0, 1e9),
+    Prior(math.inf, math.inf),
+    Prior(math.nan, math.nan),
+)
 GRANT: Final = Grant(
     "serviceAccount:cart@p1.iam.gserviceaccount.com",
     "roles/pubsub.publisher",
@@ -92,7 +109,24 @@ def schedules(seed: int, count: int, pace: Pace = PACE) -> Iterator[Schedule]:
         yield Schedule(delay_s, tuple(starts))
 
 
-def go_of_product(schedule: Schedule, pace: Pace = PACE) -> Waited:
+def right_priors(seed: int, drawn: Sequence[Schedule]) -> Iterator[Prior]:
+    """Draw what earlier runs would have taught of the role of each schedule's grant."""
+    draw = random.Random(seed)  # noqa: S311 - must repeat itself
+    for schedule in drawn:
+        yield Prior(
+            *percentiles(
+                [schedule.delay_s * draw.lognormvariate(0, SPREAD) for _ in range(LEARNED_FROM)]
+            )
+        )
+
+
+def wrong_priors(seed: int, drawn: Sequence[Schedule]) -> Iterator[Prior]:
+    """Give each schedule the prior of another one."""
+    learned = list(right_priors(seed, drawn))
+    return itertools.chain(learned[1:], learned[:1])
+
+
+def go_of_product(schedule: Schedule, pace: Pace = PACE, prior: Prior | None = None) -> Waited:
     """Wait as the product does.
 
     Raises:
@@ -112,7 +146,13 @@ def go_of_product(schedule: Schedule, pace: Pace = PACE) -> Waited:
             works = schedule.works_at(now_s)
             return {item: Tried(works, TestedBy.IMPERSONATION) for item in group.grants}
 
-    wait_until_effective([GRANT], Probe(), pace, clock=Clock(now=lambda: now_s, sleep=sleep))
+    wait_until_effective(
+        [GRANT],
+        Probe(),
+        pace,
+        clock=Clock(now=lambda: now_s, sleep=sleep),
+        priors={GRANT.role: prior} if prior is not None else {},
+    )
     return Waited(now_s, calls)
 
 
@@ -126,22 +166,32 @@ def go_of_fixed_poll(schedule: Schedule, poll: FixedPoll = FixedPoll()) -> Waite
     return Waited(now_s, calls)
 
 
-def table(drawn: Sequence[Schedule]) -> Iterator[str]:
+def ways(seed: int, drawn: Sequence[Schedule]) -> Iterator[tuple[str, list[Waited]]]:
+    """Wait for all schedules in every way there is, and give each with its name."""
+    priors: Mapping[str, Iterable[Prior | None]] = {
+        "conductor": itertools.repeat(None),
+        "  right priors": right_priors(seed, drawn),
+        "  wrong priors": wrong_priors(seed, drawn),
+        "  absurd priors": itertools.cycle(ABSURD),
+    }
+    for name, known in priors.items():
+        told = zip(drawn, known, strict=False)
+        yield name, [go_of_product(schedule, prior=prior) for schedule, prior in told]
+    yield "fixed 5 s poll", [go_of_fixed_poll(schedule) for schedule in drawn]
+
+
+def table(seed: int, drawn: Sequence[Schedule]) -> Iterator[str]:
     """Yield the lines of the table."""
     yield (
         f"{'':<16}{'too early':>10}{'median late':>13}{'p99 late s':>12}{'median late s':>15}"
         f"{'calls':>8}"
     )
-    ways: Mapping[str, Callable[[Schedule], Waited]] = {
-        "conductor": go_of_product,
-        "fixed 5 s poll": go_of_fixed_poll,
-    }
-    for name, way in ways.items():
-        found = [(schedule, way(schedule)) for schedule in drawn]
+    for name, waited in ways(seed, drawn):
+        found = list(zip(drawn, waited, strict=True))
         late = [(s.delay_s, w.go_s - s.delay_s) for s, w in found if w.go_s >= s.delay_s]
         seconds = [late_s for _, late_s in late]
         part = statistics.median(late_s / delay_s for delay_s, late_s in late)
-        calls = statistics.mean(w.calls for _, w in found)
+        calls = statistics.mean(w.calls for w in waited)
         yield (
             f"{name:<16}{len(found) - len(late):>10}{part:>12.1%} "
             f"{statistics.quantiles(seconds, n=100)[98]:>12.2f}"
@@ -158,7 +208,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=6, help="what they are drawn from")
     options = parser.parse_args()
     drawn = list(schedules(options.seed, options.schedules))
-    sys.stdout.write("\n".join(table(drawn)) + "\n")
+    sys.stdout.write("\n".join(table(options.seed, drawn)) + "\n")
 
 
 if __name__ == "__main__":

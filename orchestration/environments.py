@@ -159,6 +159,11 @@ class Environment:
         return self.folder / "director"
 
     @property
+    def propagation_file(self) -> Path:
+        """How long grants of each role took to work in earlier runs."""
+        return self.folder / "propagation.json"
+
+    @property
     def cloud_dir(self) -> Path:
         """The local cloud's data."""
         return self.folder / "cloud"

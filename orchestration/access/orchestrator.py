@@ -6,15 +6,22 @@ What is granted comes from one value, the architecture's grant plan; nothing is 
 from __future__ import annotations
 
 from architecture.director_role import director_roles
-from architecture.grants import Grant, plan_grants
+from architecture.grants import plan_grants
 from architecture.model import Architecture, Layer
 from architecture.names import stack_name
+from orchestration.access.pacing import Pace
+from orchestration.access.priors import PriorStore
 from orchestration.access.probes import Caller, CloudProbe
-from orchestration.access.waiting import EffectiveGrant, Pace, wait_until_effective
+from orchestration.access.waiting import EffectiveGrant, wait_until_effective
 from orchestration.automation.results import OnStackEvent
 from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
-from orchestration.conductor.state import AccountsOutcome, GrantOutcome, StackOutcome
+from orchestration.conductor.state import (
+    AccountsOutcome,
+    ExpectedDelay,
+    GrantOutcome,
+    StackOutcome,
+)
 from orchestration.targets.target import Target
 
 
@@ -29,6 +36,7 @@ class IAMOrchestrator:
         operations: StackOperations,
         log: RunLog,
         *,
+        priors: PriorStore,
         refresh: bool,
         on_event: OnStackEvent,
         pace: Pace | None = None,
@@ -38,9 +46,10 @@ class IAMOrchestrator:
         self._target = target
         self._operations = operations
         self._log = log
+        self._priors = priors
         self._refresh = refresh
         self._on_event = on_event
-        self._pace = pace or Pace()
+        self._pace = pace or Pace(confirm_s=target.confirm_grants_for_s)
 
     def set_up(self) -> AccountsOutcome:
         """Bring `foundation` up."""
@@ -58,7 +67,7 @@ class IAMOrchestrator:
         )
 
     def wait(self, layer: Layer, dataflow: str | None = None) -> tuple[GrantOutcome, ...]:
-        """Wait until every grant of a layer works.
+        """Wait until every grant of a layer works, as earlier runs have taught, and learn from it.
 
         Raises:
             GrantsNotEffective: naming those that do not.
@@ -76,10 +85,15 @@ class IAMOrchestrator:
         )
         try:
             effective = wait_until_effective(
-                plan.for_layer(layer, dataflow), probe, self._pace, self._report
+                plan.for_layer(layer, dataflow),
+                probe,
+                self._pace,
+                self._report,
+                priors=self._priors.priors(),
             )
         finally:
             probe.close()
+        self._priors.learn(effective)
         return tuple(_outcome(item) for item in effective)
 
     def _report(self, effective: EffectiveGrant) -> None:
@@ -95,11 +109,12 @@ class IAMOrchestrator:
 
 
 def _outcome(effective: EffectiveGrant) -> GrantOutcome:
-    grant: Grant = effective.grant
+    grant, prior = effective.grant, effective.prior
     return GrantOutcome(
         member=grant.member,
         role=grant.role,
         resource=f"{grant.resource.kind.value} {grant.resource.name}",
         delay_s=effective.delay_s,
         tested=effective.tested_by.value,
+        expected=ExpectedDelay(p50_s=prior.p50_s, p99_s=prior.p99_s) if prior else None,
     )

@@ -14,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from architecture.grants import Grant, GrantResource
+from orchestration.access.pacing import Pace, Prior
 from orchestration.concurrency import pause, stop_waiting
 from orchestration.errors import GrantsNotEffective
 
@@ -66,23 +68,6 @@ class GrantProbe(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often to try and when to give up; times in seconds.
-
-    An interval that grows by a tenth stays about a tenth of the time waited so far, and that is
-    how much too late a grant is noticed at most. A grant counts once it has worked at every try
-    for the confirmation window, `confirm_s`: a false start that is shorter is no go.
-    """
-
-    first_s: float = 0.2
-    growth: float = 1.1
-    longest_s: float = 10.0
-    confirmations: int = 2
-    confirm_s: float = 0.6
-    deadline_s: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
 class Clock:
     """Time and waiting, so that tests can do without either."""
 
@@ -92,12 +77,17 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveGrant:
-    """A grant that works, and the seconds from the start of the wait until it first did."""
+    """A grant that works, and the seconds from the start of the wait until it first did.
+
+    `was_awaited`: it did not work at the first try. `prior` is what was expected of its role.
+    """
 
     grant: Grant
     delay_s: float
     tested_by: TestedBy
     attempts: int
+    was_awaited: bool
+    prior: Prior | None
 
 
 OnEffective = Callable[[EffectiveGrant], None]
@@ -109,8 +99,12 @@ def wait_until_effective(
     pace: Pace,
     on_effective: OnEffective = lambda _effective: None,
     clock: Clock = Clock(),
+    *,
+    priors: Mapping[str, Prior] = MappingProxyType({}),
 ) -> tuple[EffectiveGrant, ...]:
     """Return once every grant has worked, time and again, for the pace's confirmation window.
+
+    `priors` say by role when grants worked in earlier runs; they only shape the intervals.
 
     Raises:
         GrantsNotEffective: the pace ran out; carries the grants still missing.
@@ -118,7 +112,7 @@ def wait_until_effective(
     groups = _grouped(grants)
     if not groups:
         return ()
-    wait = _Wait(probe, pace, on_effective, clock, started_s=clock.now())
+    wait = _Wait(probe, pace, on_effective, clock, priors, started_s=clock.now())
     with ThreadPoolExecutor(max_workers=len(groups)) as pool:
         watches = [_Watch(group, wait) for group in groups]
         try:
@@ -149,6 +143,7 @@ class _Wait:
     pace: Pace
     on_effective: OnEffective
     clock: Clock
+    priors: Mapping[str, Prior]
     started_s: float
     calling: AbstractContextManager[object] = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_AT_ONCE)
@@ -171,6 +166,8 @@ class _Watch:
         # How often in a row each grant has worked, and since when.
         self._streaks: dict[Grant, int] = dict.fromkeys(group.grants, 0)
         self._since: dict[Grant, float] = {}
+        # Those that were tried in vain.
+        self._awaited: set[Grant] = set()
 
     def run(self) -> list[tuple[Grant, Tried]]:
         """Watch to the end; give what is still missing then, with the last reason."""
@@ -182,39 +179,46 @@ class _Watch:
 
     def _run(self) -> list[tuple[Grant, Tried]]:
         pace, clock = self._wait.pace, self._wait.clock
-        interval_s = pace.first_s
         attempts = 0
         while not self._wait.abandoned.is_set():
             waiting = tuple(self._streaks)
             with self._wait.calling:
+                tried_at_s = self._wait.waited_s()
                 tried = self._wait.probe.try_group(
                     GrantGroup(self._group.member, self._group.resource, waiting)
                 )
             attempts += 1
             for grant in waiting:
-                self._note(grant, tried[grant], attempts)
+                self._note(grant, tried[grant], attempts, tried_at_s)
             if not self._streaks:
                 return []
             left = pace.deadline_s - self._wait.waited_s()
             # What works at the deadline is confirmed before it is judged: it came in time.
             if left <= 0 and not any(self._worked_in_time(grant) for grant in self._streaks):
                 return [(grant, tried[grant]) for grant in self._streaks]
-            # A grant that has just worked is confirmed soon: the interval need not grow for it.
+            # A grant that has just worked is confirmed soon: nothing is expected of it any more.
             if any(self._streaks.values()):
                 clock.sleep(pace.first_s)
-                continue
-            clock.sleep(min(interval_s, left))
-            interval_s = min(interval_s * pace.growth, pace.longest_s)
+            else:
+                clock.sleep(min(self._interval_s(), left))
         return []
 
-    def _note(self, grant: Grant, tried: Tried, attempts: int) -> None:
+    def _interval_s(self) -> float:
+        """Say how long to pause: as the grant that is expected soonest wants it."""
+        pace, waited_s = self._wait.pace, self._wait.waited_s()
+        return min(
+            pace.interval_s(waited_s, self._wait.priors.get(grant.role)) for grant in self._streaks
+        )
+
+    def _note(self, grant: Grant, tried: Tried, attempts: int, tried_at_s: float) -> None:
         if not tried.works:
             self._streaks[grant] = 0
+            self._awaited.add(grant)
             return
         if self._streaks[grant] == 0:
             self._since[grant] = self._wait.waited_s()
         self._streaks[grant] += 1
-        if not self._is_confirmed(grant):
+        if not self._is_confirmed(grant, tried_at_s):
             return
         del self._streaks[grant]
         found = EffectiveGrant(
@@ -222,6 +226,8 @@ class _Watch:
             delay_s=round(self._since[grant], 3),
             tested_by=tried.tested_by,
             attempts=attempts,
+            was_awaited=grant in self._awaited,
+            prior=self._wait.priors.get(grant.role),
         )
         self.effective.append(found)
         self._wait.on_effective(found)
@@ -229,9 +235,13 @@ class _Watch:
     def _worked_in_time(self, grant: Grant) -> bool:
         return self._streaks[grant] > 0 and self._since[grant] <= self._wait.pace.deadline_s
 
-    def _is_confirmed(self, grant: Grant) -> bool:
+    def _is_confirmed(self, grant: Grant, tried_at_s: float) -> bool:
+        """Whether the window lies between the first success's answer and the last one's call.
+
+        A call that is answered late thus never makes the window look longer than it was.
+        """
         pace = self._wait.pace
-        worked_for_s = self._wait.waited_s() - self._since[grant]
+        worked_for_s = tried_at_s - self._since[grant]
         return self._streaks[grant] >= pace.confirmations and worked_for_s >= pace.confirm_s
 
 

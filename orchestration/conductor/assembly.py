@@ -9,6 +9,7 @@ from pathlib import Path
 
 from architecture.model import Architecture
 from orchestration.access.orchestrator import IAMOrchestrator
+from orchestration.access.priors import PriorStore
 from orchestration.artifacts.planner import ContextPreparer, HydratedFile, LocalPlanner
 from orchestration.artifacts.preflight import PreflightValidator
 from orchestration.automation.engines import (
@@ -87,6 +88,7 @@ def run_parts(
             target,
             operations,
             log,
+            priors=PriorStore(environment.propagation_file),
             refresh=options.refresh,
             on_event=on_event,
         ),

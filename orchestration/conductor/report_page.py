@@ -85,11 +85,14 @@ def _tables(report: RunReport) -> Iterable[str]:
                 str(role.grants),
                 f"{role.p50_s:.1f} s",
                 f"{role.p99_s:.1f} s",
+                f"{role.expected.p50_s:.1f} and {role.expected.p99_s:.1f} s"
+                if role.expected
+                else "",
                 "; ".join(role.tested),
             )
             for role in report.roles
         ]
-        heads = ("Role", "Grants", "Half worked after", "99 % after", "Tested by")
+        heads = ("Role", "Grants", "Half worked after", "99 % after", "Expected", "Tested by")
         yield "<h2>When grants worked</h2>" + table(heads, rows)
     if report.steps:
         rows = [

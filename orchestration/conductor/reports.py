@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from statistics import quantiles
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from orchestration.access.priors import percentiles
 from orchestration.conductor.journal import JournalEntry, StepStatus, statuses
 from orchestration.conductor.records import RunRecord
 from orchestration.conductor.state import GrantOutcome
@@ -44,6 +44,13 @@ class StackReport(Part):
     duration_s: float = Field(ge=0)
 
 
+class ExpectedDelay(Part):
+    """What the delays measured in earlier runs made the wait expect, in seconds."""
+
+    p50_s: float = Field(ge=0)
+    p99_s: float = Field(ge=0)
+
+
 class RoleReport(Part):
     """How long grants of a role took to work, in seconds."""
 
@@ -52,6 +59,9 @@ class RoleReport(Part):
     p50_s: float = Field(ge=0)
     p99_s: float = Field(ge=0)
     tested: list[str] = Field(description="How it was tested that they work.")
+    expected: ExpectedDelay | None = Field(
+        default=None, description="From earlier runs; null where none had measured the role."
+    )
 
 
 class StepReport(Part):
@@ -142,21 +152,21 @@ def _roles(grants: Iterable[GrantOutcome]) -> Iterable[RoleReport]:
         by_role.setdefault(grant.role, []).append(grant)
     for role, found in sorted(by_role.items()):
         delays = [grant.delay_s for grant in found]
-        p50, p99 = _percentiles(delays)
+        p50, p99 = percentiles(delays)
         yield RoleReport(
             role=role,
             grants=len(found),
             p50_s=p50,
             p99_s=p99,
             tested=sorted({grant.tested for grant in found}),
+            expected=_expected(found),
         )
 
 
-def _percentiles(delays: Sequence[float]) -> tuple[float, float]:
-    if len(delays) == 1:
-        return round(delays[0], 3), round(delays[0], 3)
-    cuts = quantiles(delays, n=100, method="inclusive")
-    return round(cuts[49], 3), round(cuts[98], 3)
+def _expected(grants: Sequence[GrantOutcome]) -> ExpectedDelay | None:
+    """Give what the first of a role's waits expected: the later ones learn from it."""
+    first = grants[0].expected
+    return ExpectedDelay(p50_s=first.p50_s, p99_s=first.p99_s) if first is not None else None
 
 
 def _steps(journal: Sequence[JournalEntry]) -> Iterable[StepReport]:

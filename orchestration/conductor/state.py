@@ -71,6 +71,13 @@ class DirectorOutcome(Frozen):
     stack: StackOutcome
 
 
+class ExpectedDelay(Frozen):
+    """When half and nearly all of a role's grants worked in earlier runs."""
+
+    p50_s: float
+    p99_s: float
+
+
 class GrantOutcome(Frozen):
     """One grant that works: who may do what where, after how long, and how that was tested."""
 
@@ -79,6 +86,8 @@ class GrantOutcome(Frozen):
     resource: str
     delay_s: float
     tested: str
+    # None where no earlier run had measured the role.
+    expected: ExpectedDelay | None = None
 
 
 class DataflowOutcome(Frozen):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from architecture.grants import StatePlace
+from orchestration.access.pacing import CONFIRM_S
 from orchestration.automation.results import Json
 from orchestration.environments import EnvironmentRecord, TargetName
 from orchestration.errors import PrerequisitesMissing, UsageError
@@ -111,6 +112,11 @@ class GoogleTarget:
     def deployer(self) -> str:
         """The member whose credentials these are."""
         return self._credentials.member()
+
+    @property
+    def confirm_grants_for_s(self) -> float:
+        """As Google's own provider confirms what is eventually consistent."""
+        return CONFIRM_S
 
     @property
     def state_place(self) -> StatePlace | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rehearsal.cloud.control import CloudInfo
 
 DEFAULT_PROJECT = "local-proj"
+# Longer than the longest false start of a local cloud, which is half a second; a test compares.
+CONFIRM_GRANTS_FOR_S = 0.6
 # Whom a local cloud takes for its owner; a test compares it with the cloud's own word.
 LOCAL_DEPLOYER = "user:developer@local.test"
 
@@ -268,6 +270,11 @@ class LocalTarget:
     def state_place(self) -> None:
         """The director shares the folder of the stacks' state."""
         return
+
+    @property
+    def confirm_grants_for_s(self) -> float:
+        """The same however grants are delayed: what flickers may have been set before a restart."""
+        return CONFIRM_GRANTS_FOR_S
 
     @property
     def base_url(self) -> str:

@@ -36,6 +36,11 @@ class Target(Protocol):
         """Where the director finds the stacks' state; None where it shares the deployer's disk."""
         ...
 
+    @property
+    def confirm_grants_for_s(self) -> float:
+        """For how long a grant must work here at every try before it counts."""
+        ...
+
     def prepare(self) -> None:
         """Make it usable, or say what is missing.
 

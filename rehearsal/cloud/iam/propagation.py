@@ -18,9 +18,11 @@ TIME_SCALE: Final = 1 / 30
 _LONGEST_S: Final = 900.0
 # How much slower or faster than others a role may be, as a power of two.
 _ROLE_SPREAD: Final = 0.5
-# A false start comes this early, as a part of the delay, and lasts that long.
+# A false start comes this early, as a part of the delay, and lasts that long, but no longer than
+# Google's 15 s would be in scaled time: whoever sees a grant work for longer may rely on it.
 _FALSE_START_AT: Final = 0.4
 _FALSE_START_LASTS: Final = 0.1
+LONGEST_FALSE_START_S: Final = 15.0 * TIME_SCALE
 
 
 class Propagation(StrEnum):
@@ -66,7 +68,7 @@ class Delays:
         if not has_false_start:
             return [(delay_s, is_granted)]
         begins_s = delay_s * _FALSE_START_AT
-        ends_s = begins_s + delay_s * _FALSE_START_LASTS
+        ends_s = begins_s + min(delay_s * _FALSE_START_LASTS, LONGEST_FALSE_START_S)
         return [(begins_s, is_granted), (ends_s, not is_granted), (delay_s, is_granted)]
 
     def until_account_is_found(self, email: str) -> float:

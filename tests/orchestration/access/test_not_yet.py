@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from architecture.grants import Grant, GrantResource, ResourceKind
+from orchestration.access.pacing import Pace
 from orchestration.access.probes import Caller, CloudProbe
-from orchestration.access.waiting import Clock, EffectiveGrant, Pace, wait_until_effective
+from orchestration.access.waiting import Clock, EffectiveGrant, wait_until_effective
 
 GRANT = Grant(
     "serviceAccount:cart@p1.iam.gserviceaccount.com",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import httpx
 import pytest
 
 from architecture.grants import Grant, GrantResource, ResourceKind
+from orchestration.access.pacing import Pace
 from orchestration.access.probes import Caller, CloudProbe
-from orchestration.access.waiting import GrantGroup, Pace, TestedBy, wait_until_effective
+from orchestration.access.waiting import GrantGroup, TestedBy, wait_until_effective
 from orchestration.environments import Environment
 from orchestration.errors import CloudUnreachable
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget, stop_cloud_of
+from orchestration.targets.local import CONFIRM_GRANTS_FOR_S, LocalTarget, stop_cloud_of
+from rehearsal.cloud.iam.propagation import LONGEST_FALSE_START_S, Delays, Propagation
 
 PROJECT = "local-proj"
 EMAIL = f"cart-sa@{PROJECT}.iam.gserviceaccount.com"
@@ -52,6 +55,13 @@ class Project:
         """Grant one role on a resource."""
         policy = {"policy": {"bindings": [{"role": role, "members": [member]}]}}
         self.call("POST", api, f"{path}:setIamPolicy", policy)
+
+    def until_found(self, account: str) -> None:
+        """Wait until a new account is found everywhere, as providers do."""
+        url = f"{self.target.endpoints()['iam']}/{account}"
+        headers = {"Authorization": f"Bearer {self.target.access_token()}"}
+        while httpx.get(url, headers=headers).status_code == 404:
+            time.sleep(0.02)
 
     def probe(self, roles: dict[str, tuple[str, ...]] | None = None) -> CloudProbe:
         """Make a probe that runs as the deployer."""
@@ -111,6 +121,68 @@ def test_a_role_that_we_know_no_permission_of_is_read_back(project: Project) -> 
     probe.close()
     assert found.tested_by is TestedBy.POLICY
     assert tried[missing].why == "it is not in the policy"
+
+
+@pytest.fixture
+def flickering(tmp_path: Path) -> Iterator[Project]:
+    """A project on a local cloud whose grants have false starts and whose news spread slowly."""
+    environment = Environment("local", Settings(tmp_path))
+    target = LocalTarget(
+        environment, project_id=PROJECT, region="europe-west1", propagation="flickering"
+    )
+    target.prepare()
+    yield Project(target)
+    stop_cloud_of(environment)
+
+
+def test_a_false_start_is_never_a_go(flickering: Project) -> None:
+    """0.6, case 22: with the window of the local target, over many grants at once."""
+    role = "roles/iam.serviceAccountTokenCreator"
+    deployer = flickering.target.deployer
+    delays = Delays(Propagation.FLICKERING, seed=0)
+    drawn = {}
+    for number in range(40):
+        email = f"worker-{number}@{PROJECT}.iam.gserviceaccount.com"
+        path = f"projects/{PROJECT}/serviceAccounts/{email}"
+        steps = delays.steps(path, role, deployer, is_granted=True)
+        # Only false starts that many tries see, and none that would only make the test slow.
+        if len(steps) == 1 or not 3 < steps[-1][0] < 8:
+            continue
+        body: dict[str, object] = {"accountId": f"worker-{number}"}
+        flickering.call("POST", "iam", f"projects/{PROJECT}/serviceAccounts", body)
+        drawn[email] = path, steps[-1][0]
+    assert len(drawn) >= 8
+    works_at = {}
+    for email, (path, delay_s) in drawn.items():
+        flickering.until_found(path)
+        works_at[email] = time.time() + delay_s
+        flickering.bind("iam", path, role, deployer)
+    grants = [
+        Grant(
+            deployer,
+            role,
+            GrantResource(ResourceKind.SERVICE_ACCOUNT, email),
+            "foundation",
+            None,
+            "",
+        )
+        for email in works_at
+    ]
+    went_at = {}
+    probe = flickering.probe()
+    wait_until_effective(
+        grants,
+        probe,
+        Pace(confirm_s=flickering.target.confirm_grants_for_s, deadline_s=30),
+        lambda found: went_at.update({found.grant.resource.name: time.time()}),
+    )
+    probe.close()
+    assert [email for email, at in works_at.items() if went_at[email] < at] == []
+
+
+def test_the_window_is_longer_than_any_false_start() -> None:
+    """The window is the harness's, the false starts are the cloud's: they must agree."""
+    assert CONFIRM_GRANTS_FOR_S > LONGEST_FALSE_START_S
 
 
 def test_a_cloud_that_is_gone_is_an_error_not_a_wait(tmp_path: Path) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud.iam.propagation import TIME_SCALE, Delays, Propagation
+from rehearsal.cloud.iam.propagation import (
+    LONGEST_FALSE_START_S,
+    TIME_SCALE,
+    Delays,
+    Propagation,
+)
 
 PROJECT = "/resourcemanager/v1/projects/local-proj"
 ACCOUNTS = "/iam/v1/projects/local-proj/serviceAccounts"
@@ -101,6 +106,19 @@ def test_realistic_delays_are_googles_in_scaled_time() -> None:
     assert all(1.3 < median < 3 for median in medians)
     assert max(medians) > 1.2 * min(medians)
     assert any(minutes(f"roles/{number}")[-1] > 7 for number in range(10))
+
+
+def test_a_false_start_is_shorter_than_the_documented_longest() -> None:
+    """Whoever waits for longer than that is never taken in, however slow the grant is."""
+    delays = Delays(Propagation.FLICKERING, 7)
+    drawn = [
+        delays.steps("projects/p", "roles/x", f"user:{n}@a.test", is_granted=True)
+        for n in range(1_000)
+    ]
+    lasting = [steps[1][0] - steps[0][0] for steps in drawn if len(steps) > 1]
+    assert 300 < len(lasting) < 700
+    assert max(lasting) <= LONGEST_FALSE_START_S + 1e-9
+    assert max(lasting) > LONGEST_FALSE_START_S - 0.01
 
 
 def test_a_grant_may_work_and_fail_again_before_it_works_for_good(start_cloud: Any) -> None:
