@@ -19,7 +19,6 @@ from orchestration.agents.endpoints import EndpointRules
 from orchestration.agents.errors import AgentUnreachable, EndpointRefused
 from orchestration.agents.model import Agent, Task, TaskOrder, TaskResult
 from orchestration.agents.routing import TaskRouter
-from orchestration.coordination.storage import agents as stored_agents
 from orchestration.coordination.storage import tasks as stored_tasks
 from orchestration.coordination.storage.database import Database, Transaction
 
@@ -72,7 +71,6 @@ class TaskDispatcher:
 
     def _begin(self, room: int) -> list[tuple[Task, Agent]]:
         with self._database.transaction() as tx:
-            stored_agents.remove_expired(tx)
             stored_tasks.remove_old(tx)
             self._router.end_overdue(tx, limit=self._most_in_flight)
             if room <= 0:

@@ -6,18 +6,17 @@ Names and shapes are those that the agents of document 004 already send and read
 from __future__ import annotations
 
 from enum import StrEnum
-from math import isfinite
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
     StringConstraints,
 )
+
+from orchestration.coordination.facts import Facts
 
 HEARTBEAT_INTERVAL_S = 30
 UNHEALTHY_AFTER_S = 45
@@ -34,19 +33,6 @@ Name = Annotated[
     str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 Version = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
-
-
-def _refuse_non_finite(value: JsonValue) -> JsonValue:
-    # `NaN` and `Infinity` are no JSON; Python's parsers read them all the same.
-    if isinstance(value, float) and not isfinite(value):
-        raise ValueError("NaN and infinite numbers are not allowed")
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in inner:
-        _refuse_non_finite(item)
-    return value
-
-
-Parameters = dict[str, Annotated[JsonValue, AfterValidator(_refuse_non_finite)]]
 
 
 class _Message(BaseModel):
@@ -79,14 +65,14 @@ class Registration(_Message):
     port: int = Field(ge=1, le=65535)
     capabilities: tuple[Name, ...] = Field(default=(), max_length=200)
     version: Version = ""
-    metadata: Parameters | None = None
+    metadata: Facts | None = None
 
 
 class Heartbeat(_Message):
     """An agent's sign of life."""
 
     status: AgentStatus = AgentStatus.HEALTHY
-    metadata: Parameters | None = None
+    metadata: Facts | None = None
 
 
 class Agent(_Message):
@@ -102,7 +88,7 @@ class Agent(_Message):
     version: str
     registered_at: AwareDatetime
     last_seen: AwareDatetime
-    metadata: Parameters | None = None
+    metadata: Facts | None = None
 
 
 class TaskStatus(StrEnum):
@@ -129,11 +115,11 @@ class TaskSubmission(_Message):
     task_type: Name
     agent_type: AgentType | None = None
     agent_id: Name | None = None
-    parameters: Parameters = Field(default_factory=dict)
+    parameters: Facts = Field(default_factory=dict)
     priority: int = Field(default=5, ge=0, le=100)
     timeout_seconds: int = Field(default=DEFAULT_TIMEOUT_S, ge=1, le=LONGEST_TIMEOUT_S)
     max_retries: int = Field(default=MAX_RETRIES, ge=0, le=MAX_RETRIES)
-    metadata: Parameters | None = None
+    metadata: Facts | None = None
 
 
 class Outcome(StrEnum):
@@ -147,8 +133,8 @@ class TaskResult(_Message):
     """What an agent answers, at once or later."""
 
     status: Outcome
-    result: Parameters | None = None
-    error: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    result: Facts | None = None
+    error: Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")] | None = None
 
 
 class TaskOrder(_Message):
@@ -156,7 +142,7 @@ class TaskOrder(_Message):
 
     task_id: str
     task_type: str
-    parameters: Parameters
+    parameters: Facts
     timeout_seconds: int
 
 
@@ -168,7 +154,7 @@ class Task(_Message):
     agent_id: str
     agent_type: AgentType | None
     priority: int
-    parameters: Parameters
+    parameters: Facts
     status: TaskStatus
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
@@ -176,9 +162,9 @@ class Task(_Message):
     timeout_seconds: int
     retry_count: int
     max_retries: int
-    result: Parameters | None = None
+    result: Facts | None = None
     error: str | None = None
-    metadata: Parameters | None = None
+    metadata: Facts | None = None
 
     @property
     def is_open(self) -> bool:

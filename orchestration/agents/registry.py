@@ -51,7 +51,7 @@ class AgentRegistry:
     def unregister(self, tx: Transaction, caller: Caller, agent_id: str) -> None:
         """Let an agent leave; tasks that it has are sent to others when they are retried."""
         enrolled = self._own(tx, caller, agent_id)
-        agents.remove(tx, agent_id)
+        agents.retire(tx, agent_id)
         audit.record(
             tx,
             actor=caller.subject or enrolled.owner,

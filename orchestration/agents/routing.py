@@ -163,6 +163,8 @@ def _choose(tx: Transaction, wish: TaskSubmission, customer_id: str | None) -> E
         key=lambda agent: (
             agent.open_tasks,
             agent.agent.status is not AgentStatus.HEALTHY,
+            # Among equals, the one that has waited longest for a task.
+            agent.latest_task,
             agent.agent.registered_at,
         ),
     )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from orchestration.api.backend import Backend
+from orchestration.coordination.storage import agents, replies
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ class Upkeep:
             while True:
                 self._woken.clear()
                 await self._try(self._backend.dispatcher.send_due)
-                await self._try(self._expire)
+                await self._try(self._tidy_up)
                 await self._try(self._backend.webhook.deliver_due)
                 self._last_round = time.monotonic()
                 try:
@@ -51,11 +52,14 @@ class Upkeep:
         finally:
             await self._backend.dispatcher.close()
 
-    async def _expire(self) -> None:
-        await asyncio.to_thread(self._expire_now)
+    async def _tidy_up(self) -> None:
+        await asyncio.to_thread(self._tidy_up_now)
 
-    def _expire_now(self) -> None:
+    def _tidy_up_now(self) -> None:
         with self._backend.database.transaction() as tx:
+            replies.forget_old(tx)
+            agents.forget_old(tx)
+            # Last, since others wait for the audit log from here on.
             self._backend.coordinator.expire_lapsed(tx)
 
     async def _try(self, work: Callable[[], Awaitable[object]]) -> None:

@@ -206,7 +206,11 @@ def _decide(call: CurrentCall, approval_id: str, body: BaseModel, decision: Deci
         if decided.still_needed:
             agreed = decided.needed - decided.still_needed
             return Message(message=f"Approval recorded: {agreed} of {decided.needed}")
-        return Message(message=f"Recommendation {decision.verdict.value}", plan_id=decided.plan_id)
+        return Message(
+            message=f"Recommendation {decision.verdict.value}",
+            plan_id=decided.plan_id,
+            blocked_by=decided.blocked_by or None,
+        )
 
     reply = call.once(body, act)
     call.upkeep.wake()

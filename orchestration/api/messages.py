@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Message(BaseModel):
-    """What was done, in words; and the plan that came of it, if one did."""
+    """What was done, in words; and the plan that came of it, or what kept one from coming."""
 
     model_config = ConfigDict(frozen=True)
 
     message: str
     plan_id: str | None = None
+    blocked_by: tuple[str, ...] | None = None

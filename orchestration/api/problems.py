@@ -177,7 +177,14 @@ def _finding(entry: dict[str, Any], body: object) -> Finding:
     if entry["type"] == "json_invalid":
         return Finding(where="body", message=f"not valid JSON: {entry['ctx']['error']}")
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return Finding(where=where.lstrip(".") or "body", message=message, item=_item_id(place, body))
+    return Finding(
+        where=_sendable(where.lstrip(".") or "body"), message=message, item=_item_id(place, body)
+    )
+
+
+def _sendable(text: str) -> str:
+    """Give a text of a request as it can be sent back; halves of characters cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _item_id(place: list[Any], body: object) -> str | None:
@@ -187,5 +194,5 @@ def _item_id(place: list[Any], body: object) -> str | None:
             items = body[name]
             item = items[index] if index < len(items) else None
             found = item.get("id") if isinstance(item, dict) else None
-            return found if isinstance(found, str) else None
+            return _sendable(found) if isinstance(found, str) else None
     return None

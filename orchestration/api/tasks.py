@@ -11,7 +11,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from orchestration.agents.model import (
     AgentType,
-    Parameters,
     Task,
     TaskResult,
     TaskStatus,
@@ -20,6 +19,7 @@ from orchestration.agents.model import (
 from orchestration.api.calls import CurrentCall, json_reply
 from orchestration.api.messages import Message
 from orchestration.api.paging import After, Identifier, Limit, next_place
+from orchestration.coordination.facts import Facts
 from orchestration.coordination.identity import Caller
 from orchestration.coordination.storage.database import Transaction
 
@@ -48,7 +48,7 @@ class TaskState(BaseModel):
     task_id: str
     status: TaskStatus
     agent_id: str
-    result: Parameters | None = None
+    result: Facts | None = None
     error: str | None = None
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
@@ -62,10 +62,10 @@ class TaskEntry(TaskState):
     task_type: str
     agent_type: AgentType | None = None
     priority: int
-    parameters: Parameters
+    parameters: Facts
     timeout: int
     max_retries: int
-    metadata: Parameters | None = None
+    metadata: Facts | None = None
 
 
 class TaskList(BaseModel):

@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 
 from orchestration.coordination import approvals as approving
 from orchestration.coordination import plans as planning
+from orchestration.coordination.decision import NO_HANDLER
 from orchestration.coordination.errors import Problem
 from orchestration.coordination.identifiers import derived_id
 from orchestration.coordination.identity import Caller, Permission
@@ -50,11 +51,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """How many have to agree, how many are missing, and the plan that came of the last one."""
+    """How many have to agree, how many are missing, and the plan that came of the last one.
+
+    An approved recommendation has no plan where something stands in its way: `blocked_by`.
+    """
 
     needed: int
     still_needed: int = 0
     plan_id: str | None = None
+    blocked_by: tuple[str, ...] = ()
 
 
 class Deciding(Reading):
@@ -101,7 +106,8 @@ class Deciding(Reading):
                 {"user_id": user_id, "given": given, "needed": needed},
             )
             return Decided(needed, needed - given)
-        return Decided(needed, plan_id=self._close_approved(tx, caller, stored, user_id, item))
+        plan_id = self._close_approved(tx, caller, stored, user_id, item)
+        return Decided(needed, plan_id=plan_id, blocked_by=() if plan_id else NO_HANDLER)
 
     def _require_vote(
         self,

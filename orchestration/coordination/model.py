@@ -7,21 +7,20 @@ out what is None (`exclude_none`), as the agents of document 004 expect.
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     StrictBool,
     StringConstraints,
 )
+
+from orchestration.coordination.facts import Facts
 
 MAX_PRIORITY: Final = 2**53 - 1  # The largest whole number that every JSON reader keeps exact.
 
@@ -86,20 +85,6 @@ class Strategy(StrEnum):
     DOCUMENTED = "documented"
 
 
-def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """Refuse NaN and infinities anywhere within: they are no JSON."""
-    waiting: list[JsonValue] = list(value.values())
-    while waiting:
-        inner = waiting.pop()
-        if isinstance(inner, dict):
-            waiting.extend(inner.values())
-        elif isinstance(inner, list):
-            waiting.extend(inner)
-        elif isinstance(inner, float) and not math.isfinite(inner):
-            raise ValueError("holds NaN or an infinity, which are no JSON")
-    return value
-
-
 def _written(value: object) -> object:
     """Refuse a moment given as a number: which unit it has would be a guess."""
     if isinstance(value, int | float):
@@ -121,7 +106,7 @@ Text = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$"
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 Identifiers = Annotated[tuple[Identifier, ...], BeforeValidator(_null_as_list)]
-Facts = Annotated[dict[str, JsonValue], AfterValidator(_finite), BeforeValidator(_null_as_mapping)]
+FactsOrNull = Annotated[Facts, BeforeValidator(_null_as_mapping)]
 
 
 class Message(BaseModel):
@@ -145,7 +130,7 @@ class Recommendation(Message):
     estimated_savings: Number = 0.0
     estimated_impact: Text = ""
     affected_resources: Identifiers = ()
-    parameters: Facts = Field(default_factory=dict)
+    parameters: FactsOrNull = Field(default_factory=dict)
     dependencies: Identifiers = Field(default=(), description="Ids of those that must run first.")
     priority: Annotated[int, Field(strict=True, ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
     confidence: Annotated[Number, Field(ge=0, le=1)] = 0.0
@@ -225,7 +210,7 @@ class ExecutionStep(Message):
     id: str
     action: str
     agent_id: str
-    parameters: Facts
+    parameters: FactsOrNull
     critical: bool
     reversible: bool
     retain_on_rollback: bool = False
@@ -263,7 +248,7 @@ class CoordinationRequest(Message):
     auto_approve: StrictBool = False
     execute_now: StrictBool = False
     strategy: Identifier = Strategy.DOCUMENTED.value
-    idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    idempotency_key: Identifier | None = None
 
 
 class CoordinationResponse(Message):
@@ -281,4 +266,7 @@ class CoordinationResponse(Message):
     dropped: tuple[WeighedRecommendation, ...] | None = None
     approvals: tuple[Approval, ...]
     execution_plans: tuple[ExecutionPlan, ...] | None = None
+    not_executed: str | None = Field(
+        default=None, description="Why plans stay pending although `execute_now` was asked for."
+    )
     created_at: Moment

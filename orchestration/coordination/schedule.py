@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,8 +60,8 @@ def window_of(item: Recommendation) -> Window | None:
     parameters, metadata = item.parameters, item.metadata
     if parameters and parameters.get("scheduled_at") is not None:
         starts_at = _moment(parameters["scheduled_at"], "parameters.scheduled_at")
-        duration = _duration(parameters.get("duration_s"))
-        return Window(starts_at, starts_at + duration, True, "parameters.scheduled_at")  # noqa: FBT003
+        ends_at = _after(starts_at, _duration(parameters.get("duration_s")))
+        return Window(starts_at, ends_at, True, "parameters.scheduled_at")  # noqa: FBT003
     if metadata and any(metadata.get(field) is not None for field in WINDOW_FIELDS):
         starts_at = _moment(metadata.get("window_start"), "metadata.window_start")
         ends_at = _moment(metadata.get("window_end"), "metadata.window_end")
@@ -72,17 +71,18 @@ def window_of(item: Recommendation) -> Window | None:
     return None
 
 
+def frozen_by(window: Window, freezes: Sequence[Freeze]) -> tuple[str, ...]:
+    """Name the freezes that share a moment with a window."""
+    return tuple(freeze.name for freeze in freezes if window.overlaps(_time_of(freeze)))
+
+
 def earliest_start(window: Window, freezes: Sequence[Freeze]) -> datetime | None:
     """Give the first moment of a window that no freeze covers; None when there is none.
 
     A slot is fixed: a freeze that touches it leaves it no moment. The freezes come by their start.
     """
     if window.is_slot:
-        for freeze in freezes:
-            frozen = Window(freeze.starts_at, freeze.ends_at, True, "")  # noqa: FBT003
-            if window.overlaps(frozen):
-                return None
-        return window.starts_at
+        return None if frozen_by(window, freezes) else window.starts_at
     candidate = window.starts_at
     for freeze in freezes:
         if freeze.starts_at <= candidate < freeze.ends_at:
@@ -90,6 +90,10 @@ def earliest_start(window: Window, freezes: Sequence[Freeze]) -> datetime | None
     if candidate != window.starts_at and candidate >= window.ends_at:
         return None
     return candidate
+
+
+def _time_of(freeze: Freeze) -> Window:
+    return Window(freeze.starts_at, freeze.ends_at, True, "")  # noqa: FBT003 - a window by position
 
 
 def _moment(value: JsonValue, field: str) -> datetime:
@@ -104,10 +108,18 @@ def _moment(value: JsonValue, field: str) -> datetime:
     raise WindowUnreadable(field, f"{value!r} names no time zone")
 
 
+def _after(moment: datetime, duration: timedelta) -> datetime:
+    try:
+        return moment + duration
+    except OverflowError as error:
+        raise WindowUnreadable("parameters.duration_s", "ends after the year 9999") from error
+
+
 def _duration(value: JsonValue) -> timedelta:
     if value is None:
         return timedelta()
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 <= value <= _LONGEST_S:  # type: ignore[arg-type, operator]
+    # NaN is between no two numbers either.
+    if not is_number or not 0 <= value <= _LONGEST_S:  # type: ignore[operator]
         raise WindowUnreadable("parameters.duration_s", f"must be 0 to {_LONGEST_S} seconds")
     return timedelta(seconds=value)  # type: ignore[arg-type]

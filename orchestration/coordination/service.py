@@ -7,7 +7,8 @@ transaction. What a caller may do and see is checked first.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from orchestration.coordination import approvals as approving
@@ -17,6 +18,7 @@ from orchestration.coordination.engine import decide, detect_conflicts, resolve_
 from orchestration.coordination.identity import Caller, Permission
 from orchestration.coordination.model import (
     Approval,
+    Conflict,
     CoordinationRequest,
     CoordinationResponse,
     ExecutionStatus,
@@ -42,12 +44,25 @@ from orchestration.coordination.telling import message, notify, record
 __all__ = ["Coordinator", "Decided", "Decision"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Approvals that waited before a decision: those that go on, by recommendation, and others."""
+
+    still: Mapping[str, Approval]
+    void: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A decision and the reply that says so."""
+
+    weighed: Weighed
+    response: CoordinationResponse
+    asked: _Asked
+
+
 class Coordinator(Deciding):
     """Weighs requests, takes people's decisions, and keeps the plans that follow."""
-
-    # The names of document 004's engine for what keeps nothing.
-    detect_conflicts = staticmethod(detect_conflicts)
-    resolve_conflicts = staticmethod(resolve_conflicts)
 
     def coordinate(
         self, tx: Transaction, caller: Caller, request: CoordinationRequest
@@ -67,49 +82,74 @@ class Coordinator(Deciding):
             rules=self._rules,
             known_actions=agents.offered_actions(tx, request.customer_id),
         )
-        waiting = self._still_asked(tx, request.customer_id, weighed)
-        response = weighed.response.model_copy(
-            update={
-                "approvals": tuple(
-                    waiting.get(approval.recommendation_id, approval)
-                    for approval in weighed.approvals
-                )
-            }
-        )
-        self._keep(tx, caller, weighed, response, set(waiting))
+        asked = self._asked_before(tx, request.customer_id, weighed)
+        update: dict[str, object] = {
+            "approvals": tuple(
+                asked.still.get(approval.recommendation_id, approval)
+                for approval in weighed.approvals
+            )
+        }
+        if request.execute_now and weighed.plans:
+            update["not_executed"] = ExecutorNotAvailable.code
+        response = weighed.response.model_copy(update=update)
+        self._keep(tx, caller, request.customer_id, _Kept(weighed, response, asked))
         return response
 
-    def _still_asked(
-        self, tx: Transaction, customer_id: str, weighed: Weighed
-    ) -> dict[str, Approval]:
-        """Give the questions that wait already, about the very same content; others are void.
+    def detect_conflicts(
+        self, tx: Transaction, recommendations: Sequence[Recommendation]
+    ) -> tuple[Conflict, ...]:
+        """Find the conflicts between recommendations; nothing is kept."""
+        return detect_conflicts(
+            recommendations, origin=str(uuid.uuid4()), now=tx.now, rules=self._rules
+        )
 
-        An agent that repeats itself must not take away what somebody is deciding on.
+    def resolve_conflicts(
+        self, tx: Transaction, recommendations: Sequence[Recommendation]
+    ) -> tuple[tuple[Recommendation, ...], tuple[Conflict, ...]]:
+        """Give those that would be kept, the strongest first, and their resolved conflicts."""
+        return resolve_conflicts(
+            recommendations, origin=str(uuid.uuid4()), now=tx.now, rules=self._rules
+        )
+
+    def request_approval(
+        self, tx: Transaction, caller: Caller, recommendation: Recommendation
+    ) -> Approval:
+        """Ask people for one recommendation, whatever its risk.
+
+        Raises:
+            Forbidden: the caller may not recommend, or not for this customer.
+            RequestRefused: the recommendation does not make sense.
         """
-        asked = {approval.recommendation_id: approval for approval in weighed.approvals}
-        if not asked:
-            return {}
-        hashes = {
-            outcome.recommendation.id: approving.content_hash(outcome.recommendation)
-            for outcome in weighed.kept
-        }
-        same: dict[str, Approval] = {}
-        for recommendation_id, older in approvals.open_for(tx, customer_id, list(asked)).items():
-            if older.terms.content_hash == hashes[recommendation_id]:
-                same[recommendation_id] = older.approval
-            else:
-                approvals.supersede(tx, older.approval.id, asked[recommendation_id].id)
-        return same
+        request = CoordinationRequest(
+            customer_id=recommendation.customer_id, recommendations=(recommendation,)
+        )
+        (approval,) = self.coordinate(tx, caller, request).approvals
+        return approval
 
-    def _keep(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        weighed: Weighed,
-        response: CoordinationResponse,
-        asked_before: Collection[str],
-    ) -> None:
-        customer_id = (*weighed.kept, *weighed.dropped)[0].recommendation.customer_id
+    def _asked_before(self, tx: Transaction, customer_id: str, weighed: Weighed) -> _Asked:
+        """Part the questions that wait already into those that stay and those that are void.
+
+        One about the very same content stays: an agent that repeats itself must not take away
+        what somebody is deciding on. Every other one is void, since this decision replaces it.
+        """
+        newer = {approval.recommendation_id: approval.id for approval in weighed.approvals}
+        outcomes = {
+            outcome.recommendation.id: outcome.recommendation
+            for outcome in (*weighed.kept, *weighed.dropped)
+        }
+        still: dict[str, Approval] = {}
+        void: list[str] = []
+        for id_, older in approvals.open_for(tx, customer_id, list(outcomes)).items():
+            is_same = older.terms.content_hash == approving.content_hash(outcomes[id_])
+            if is_same and id_ in newer:
+                still[id_] = older.approval
+                continue
+            approvals.supersede(tx, older.approval.id, newer.get(id_, weighed.id))
+            void.append(older.approval.id)
+        return _Asked(still, void)
+
+    def _keep(self, tx: Transaction, caller: Caller, customer_id: str, kept: _Kept) -> None:
+        weighed, response = kept.weighed, kept.response
         outcomes = (*weighed.kept, *weighed.dropped)
         items = {outcome.recommendation.id: outcome.recommendation for outcome in outcomes}
         coordinations.add(
@@ -130,16 +170,15 @@ class Coordinator(Deciding):
                 for outcome in outcomes
             ],
         )
-        new = [a for a in weighed.approvals if a.recommendation_id not in asked_before]
-        self.request_approval(tx, caller, weighed, new, items)
-        hashes = {
-            plan.recommendation_id: approving.content_hash(items[plan.recommendation_id])
-            for plan in weighed.plans
-        }
+        new = [a for a in weighed.approvals if a.recommendation_id not in kept.asked.still]
+        self._ask_people(tx, caller, weighed, new, items)
         plans.add_all(
             tx,
             [
-                (plan, PlanOrigin(weighed.id, hashes[plan.recommendation_id]))
+                (
+                    plan,
+                    PlanOrigin(weighed.id, approving.content_hash(items[plan.recommendation_id])),
+                )
                 for plan in weighed.plans
             ],
         )
@@ -159,12 +198,13 @@ class Coordinator(Deciding):
             {
                 "kept": len(weighed.kept),
                 "dropped": len(weighed.dropped),
-                "approvals": [approval.id for approval in weighed.approvals],
+                "approvals": [approval.id for approval in response.approvals],
+                "replaced_approvals": list(kept.asked.void),
                 "plans": [plan.id for plan in weighed.plans],
             },
         )
 
-    def request_approval(
+    def _ask_people(
         self,
         tx: Transaction,
         caller: Caller,

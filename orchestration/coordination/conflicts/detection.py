@@ -15,7 +15,7 @@ from orchestration.coordination.conflicts.lineup import Lineup
 from orchestration.coordination.conflicts.overlaps import shared_resources
 from orchestration.coordination.model import ConflictType, RiskLevel, Severity
 from orchestration.coordination.rules import Rules
-from orchestration.coordination.schedule import earliest_start
+from orchestration.coordination.schedule import earliest_start, frozen_by
 
 # The strongest reason first: it gives a conflict its type.
 STRONGEST_FIRST: Final = (
@@ -185,7 +185,7 @@ def _untimely(lineup: Lineup, rules: Rules) -> Iterator[Clash]:
         item = lineup.items[place]
         start = earliest_start(window, freezes)
         if start is None:
-            names = ", ".join(freeze.name for freeze in freezes)
+            names = ", ".join(frozen_by(window, freezes))
             text = f"Its window lies inside a freeze ({names})"
             yield Clash((place,), _TIMING_ONLY, Severity.HIGH, window.field, text, is_pair=False)
         elif item.expires_at is not None and item.expires_at <= start:

@@ -1,4 +1,8 @@
-"""Registered agents: one row each, gone when it has been silent for too long."""
+"""Registered agents: one row each; one that has been silent for too long is there no more.
+
+Its row stays for as long as an approval may wait: nobody may approve what their agent asked for,
+and agents come and go faster than people decide.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,9 @@ from orchestration.agents.model import (
 from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.tables import agents, tasks
 
+# Longer than any approval waits by the documented rules (7 days).
+_OWNERS_KEPT_FOR = timedelta(days=8)
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -32,6 +39,7 @@ class Enrolled:
     owner: str
     customer_id: str | None
     open_tasks: int = 0
+    latest_task: int = 0
 
 
 def enrol(
@@ -121,16 +129,17 @@ def beat(tx: Transaction, agent_id: str, heartbeat: Heartbeat) -> None:
     tx.connection.execute(agents.update().where(agents.c.id == agent_id).values(values))
 
 
-def remove(tx: Transaction, agent_id: str) -> None:
-    """Forget an agent."""
-    tx.connection.execute(agents.delete().where(agents.c.id == agent_id))
-
-
-def remove_expired(tx: Transaction) -> None:
-    """Forget the agents that have been silent for too long."""
+def retire(tx: Transaction, agent_id: str) -> None:
+    """Have an agent be there no more; whose it was stays known for a while."""
+    silent_since = tx.now - timedelta(seconds=EXPIRED_AFTER_S)
     tx.connection.execute(
-        agents.delete().where(agents.c.last_seen <= tx.now - timedelta(seconds=EXPIRED_AFTER_S))
+        agents.update().where(agents.c.id == agent_id).values(last_seen=silent_since)
     )
+
+
+def forget_old(tx: Transaction) -> None:
+    """Drop agents of whom nothing that people still decide on can be left."""
+    tx.connection.execute(agents.delete().where(agents.c.last_seen <= tx.now - _OWNERS_KEPT_FOR))
 
 
 def _living(tx: Transaction) -> sa.Select[Any]:
@@ -142,7 +151,12 @@ def _living(tx: Transaction) -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    return sa.select(agents, load.label("open_tasks")).where(
+    latest = (
+        sa.select(sa.func.coalesce(sa.func.max(tasks.c.seq), 0))
+        .where(tasks.c.agent_id == agents.c.id)
+        .scalar_subquery()
+    )
+    return sa.select(agents, load.label("open_tasks"), latest.label("latest_task")).where(
         agents.c.last_seen > tx.now - timedelta(seconds=EXPIRED_AFTER_S)
     )
 
@@ -163,7 +177,11 @@ def _enrolled(row: sa.Row[Any], now: datetime) -> Enrolled:
         metadata=None if row.metadata is None else json.loads(row.metadata),
     )
     return Enrolled(
-        agent=agent, owner=row.owner, customer_id=row.customer_id, open_tasks=row.open_tasks
+        agent=agent,
+        owner=row.owner,
+        customer_id=row.customer_id,
+        open_tasks=row.open_tasks,
+        latest_task=row.latest_task,
     )
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestration.coordination.model import Approval, ApprovalStatus
-from orchestration.coordination.storage.database import Transaction
+from orchestration.coordination.storage.database import Transaction, take_turns
 from orchestration.coordination.storage.tables import approvals, decisions
 
 
@@ -93,7 +93,12 @@ def find(tx: Transaction, approval_id: str, *, to_decide: bool = False) -> Store
 def open_for(
     tx: Transaction, customer_id: str, recommendation_ids: Sequence[str]
 ) -> dict[str, StoredApproval]:
-    """Read a customer's approvals that still wait, by the recommendation's id."""
+    """Read a customer's approvals that still wait, by the recommendation's id.
+
+    The customer's other coordinations wait from here on until this transaction has ended: two of
+    them at once would both find that nobody was asked yet.
+    """
+    take_turns(tx, f"approvals of {customer_id}")
     rows = tx.connection.execute(
         sa.select(approvals)
         .where(
@@ -180,13 +185,19 @@ def mark_rejected(tx: Transaction, approval_id: str, user_id: str, reason: str) 
 
 
 def supersede(tx: Transaction, approval_id: str, by: str) -> bool:
-    """Void an approval whose content was changed; `by` is the one to decide instead."""
+    """Void an approval that a later coordination replaced.
+
+    Args:
+        tx: the coordination's transaction.
+        approval_id: the approval that is void from now on.
+        by: the approval to decide on instead, or the coordination that decided without one.
+    """
     return _close(
         tx,
         approval_id,
         status=ApprovalStatus.EXPIRED.value,
         superseded_by=by,
-        notes=f"the recommendation was changed; decide on {by} instead",
+        notes=f"the recommendation was weighed again; {by} replaces this approval",
     )
 
 

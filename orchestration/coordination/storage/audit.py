@@ -14,13 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from orchestration.coordination.storage.database import Transaction
+from orchestration.coordination.storage.database import Transaction, take_turns
 from orchestration.coordination.storage.errors import StorageDamaged
 from orchestration.coordination.storage.tables import audit_log
 
 # Before the first entry there is nothing to hash.
 _GENESIS = "0" * 64
-_CHAIN_LOCK = 0x61756469
 
 Detail = str | int | bool | None | list[str]
 
@@ -51,9 +50,8 @@ def record(
     detail: Mapping[str, Detail],
 ) -> None:
     """Append an entry; call it last in a transaction, since others wait for it to end."""
-    if tx.connection.dialect.name == "postgresql":
-        # Two entries with one predecessor would be a fork of the chain.
-        tx.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
+    # Two entries with one predecessor would be a fork of the chain.
+    take_turns(tx, "audit log")
     last = tx.connection.execute(
         sa.select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
     ).one_or_none()

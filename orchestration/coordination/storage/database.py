@@ -6,6 +6,7 @@ database's own, so that several machines agree on what has expired.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import threading
@@ -48,6 +49,14 @@ def database_clock(connection: sa.Connection) -> datetime:
         return datetime.fromisoformat(str(text)).replace(tzinfo=UTC)
     moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
     return moment.astimezone(UTC)
+
+
+def take_turns(tx: Transaction, name: str) -> None:
+    """Let transactions that take turns under one name run one after the other from here on."""
+    # SQLite has one writer at a time anyway.
+    if tx.connection.dialect.name != _SQLITE:
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        tx.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 class Database:
