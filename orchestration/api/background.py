@@ -1,10 +1,14 @@
-"""What the server does on its own: tasks, notifications and expiries, as they fall due."""
+"""What the server does on its own: tasks, notifications and expiries, as they fall due.
+
+Each of them has its own rounds: a webhook that is slow to answer holds up no task.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
@@ -13,13 +17,19 @@ from orchestration.coordination.storage import agents, replies
 
 log = structlog.get_logger(__name__)
 
+# However often it is woken: every round is a turn at the database that requests wait for.
+SHORTEST_PAUSE_S: Final = 0.05
+_ALIVE_ROUNDS: Final = 10
+_ALIVE_GRACE_S: Final = 5.0
 
-class Upkeep:
-    """Looks for due work, at intervals and whenever it is woken."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._interval_s = backend.settings.upkeep_interval_s
+class Duty:
+    """Looks for due work of one kind, at intervals and soon after it is woken."""
+
+    def __init__(self, work: Callable[[], Awaitable[bool]], *, interval_s: float) -> None:
+        """Take `work`, which does what is due and says whether there may be more."""
+        self._work = work
+        self._interval_s = interval_s
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last_round = time.monotonic()
@@ -27,33 +37,82 @@ class Upkeep:
     @property
     def is_alive(self) -> bool:
         """Say whether due work was looked for lately."""
-        return time.monotonic() - self._last_round < 10 * self._interval_s + 5
+        age_s = time.monotonic() - self._last_round
+        return age_s < _ALIVE_ROUNDS * self._interval_s + _ALIVE_GRACE_S
 
     def wake(self) -> None:
-        """Have due work looked for now; may be called from any thread."""
-        if self._loop is not None:
+        """Have due work looked for soon; may be called from any thread."""
+        if self._loop is not None and not self._woken.is_set():
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Work until cancelled."""
         self._loop = asyncio.get_running_loop()
+        while True:
+            self._woken.clear()
+            has_more = await self._round()
+            self._last_round = time.monotonic()
+            if has_more:
+                continue
+            await asyncio.sleep(min(SHORTEST_PAUSE_S, self._interval_s))
+            try:
+                async with asyncio.timeout(self._interval_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _round(self) -> bool:
         try:
-            while True:
-                self._woken.clear()
-                await self._try(self._backend.dispatcher.send_due)
-                await self._try(self._tidy_up)
-                await self._try(self._backend.webhook.deliver_due)
-                self._last_round = time.monotonic()
-                try:
-                    async with asyncio.timeout(self._interval_s):
-                        await self._woken.wait()
-                except TimeoutError:
-                    continue
+            return await self._work()
+        except Exception:
+            # What fails once is due again in the next round.
+            log.exception("upkeep_failed", work=getattr(self._work, "__name__", ""))
+            return False
+
+
+class Upkeep:
+    """Everything that is done without being asked for."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        interval_s = backend.settings.upkeep_interval_s
+        self._tasks = Duty(self._send_tasks, interval_s=interval_s)
+        self._notifications = Duty(self._deliver, interval_s=interval_s)
+        self._tidying = Duty(self._tidy_up, interval_s=interval_s)
+        self._duties = (self._tasks, self._notifications, self._tidying)
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether due work of every kind was looked for lately."""
+        return all(duty.is_alive for duty in self._duties)
+
+    def wake_tasks(self) -> None:
+        """Say that a task may be due."""
+        self._tasks.wake()
+
+    def wake_notifications(self) -> None:
+        """Say that a notification may be due."""
+        self._notifications.wake()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as running:
+                for duty in self._duties:
+                    running.create_task(duty.run())
         finally:
             await self._backend.dispatcher.close()
 
-    async def _tidy_up(self) -> None:
+    async def _send_tasks(self) -> bool:
+        await self._backend.dispatcher.send_due()
+        return False
+
+    async def _deliver(self) -> bool:
+        return await self._backend.webhook.deliver_due() > 0
+
+    async def _tidy_up(self) -> bool:
         await asyncio.to_thread(self._tidy_up_now)
+        return False
 
     def _tidy_up_now(self) -> None:
         with self._backend.database.transaction() as tx:
@@ -61,10 +120,3 @@ class Upkeep:
             agents.forget_old(tx)
             # Last, since others wait for the audit log from here on.
             self._backend.coordinator.expire_lapsed(tx)
-
-    async def _try(self, work: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await work()
-        except Exception:
-            # What fails once is due again in the next round.
-            log.exception("upkeep_failed", work=getattr(work, "__name__", ""))

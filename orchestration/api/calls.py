@@ -30,7 +30,11 @@ _bearer = HTTPBearer(auto_error=False, description="A token of `conductor token 
 
 def json_reply(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Answer with a document; optional fields that are empty stay out, as agents know it."""
-    return Response(body.model_dump_json(exclude_none=True), status_code=status, media_type=JSON)
+    return Response(_text(body), status_code=status, media_type=JSON)
+
+
+def _text(body: BaseModel | str) -> str:
+    return body if isinstance(body, str) else body.model_dump_json(exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,12 @@ class Call:
     def once(
         self,
         request: BaseModel | None,
-        act: Callable[[Transaction, Caller], BaseModel],
+        act: Callable[[Transaction, Caller], BaseModel | str],
         status: HTTPStatus = HTTPStatus.OK,
     ) -> Response:
         """Act in one transaction; under a known idempotency key, only give the first reply again.
+
+        `act` gives the reply, or its JSON text where that is made already.
 
         Raises:
             KeyReused: the key belongs to another request.
@@ -71,7 +77,8 @@ class Call:
             # Document 004's agents have only bodies.
             given = self.idempotency_key or getattr(request, "idempotency_key", None)
             if given is None:
-                return json_reply(act(tx, caller), status)
+                body = _text(act(tx, caller))
+                return Response(body, status_code=status, media_type=JSON)
             key = replies.RequestKey(
                 caller=f"{caller.name}/{caller.customer_id or ''}",
                 key=given,
@@ -79,7 +86,7 @@ class Call:
             )
             known = replies.reserve(tx, key)
             if known is None:
-                body = act(tx, caller).model_dump_json(exclude_none=True)
+                body = _text(act(tx, caller))
                 replies.keep(tx, key, status=status, body=body)
                 return Response(body, status_code=status, media_type=JSON)
         if known.digest != key.digest:

@@ -90,9 +90,10 @@ class AuditList(BaseModel):
 def coordinate(call: CurrentCall, request: CoordinationRequest) -> Response:
     """Weigh recommendations: find conflicts, resolve them, ask for approvals, make plans."""
     reply = call.once(
-        request, lambda tx, caller: call.backend.coordinator.coordinate(tx, caller, request)
+        request,
+        lambda tx, caller: call.backend.coordinator.coordinate(tx, caller, request).document,
     )
-    call.upkeep.wake()
+    call.upkeep.wake_notifications()
     return reply
 
 
@@ -213,7 +214,7 @@ def _decide(call: CurrentCall, approval_id: str, body: BaseModel, decision: Deci
         )
 
     reply = call.once(body, act)
-    call.upkeep.wake()
+    call.upkeep.wake_notifications()
     return reply
 
 

@@ -93,7 +93,7 @@ def submit_task(call: CurrentCall, submission: TaskSubmission) -> Response:
         )
 
     reply = call.once(submission, act, HTTPStatus.CREATED)
-    call.upkeep.wake()
+    call.upkeep.wake_tasks()
     return reply
 
 

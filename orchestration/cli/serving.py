@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
 from rich.markup import escape
 
 from orchestration.api.backend import ServerSettings
@@ -39,6 +40,7 @@ def serve_api(
     as_json: bool,
 ) -> None:
     """Serve the API until the process is told to end."""
+    _log_to_stderr()
     is_exposed = host not in LOOPBACK_HOSTS
     secret = os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
     if webhook_url and not secret:
@@ -81,6 +83,27 @@ def serve_api(
         serve(database, settings, host=host, port=port, on_ready=announce)
     finally:
         database.close()
+
+
+def _log_to_stderr() -> None:
+    """Log as JSON lines, or for people on a terminal; standard output is for what was asked for.
+
+    A program that reads only where it is served must not fill a pipe that stops the server.
+    """
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
 
 
 def create_token(

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
@@ -22,7 +23,7 @@ from orchestration.coordination.storage.notifications import Notification
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20
+BATCH = 100
 TIMEOUT_S = 10.0
 # Somebody else may try after this time; the process that claimed them has died then.
 LEASE = timedelta(seconds=60)
@@ -52,21 +53,27 @@ class WebhookDelivery:
         """Deliver what is due and say how many notifications that were."""
         due = await asyncio.to_thread(self._claim)
         if due:
-            async with httpx.AsyncClient(
-                trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
-            ) as client:
-                await asyncio.gather(*(self._deliver(client, item) for item in due))
+            for item in due:
+                if item.attempts == 1:
+                    log.info("notification", event_type=item.event, body=item.body)
+            errors = await self._post_all(due)
+            await asyncio.to_thread(self._note, due, errors)
         return len(due)
 
     def _claim(self) -> list[Notification]:
+        with self._database.reading() as tx:
+            if not notifications.any_due(tx):
+                return []
         with self._database.transaction() as tx:
             return notifications.claim_due(tx, limit=BATCH, lease=LEASE)
 
-    async def _deliver(self, client: httpx.AsyncClient, item: Notification) -> None:
-        if item.attempts == 1:
-            log.info("notification", event_type=item.event, body=item.body)
-        error = await self._post(client, item) if self._url else None
-        await asyncio.to_thread(self._note, item, error)
+    async def _post_all(self, due: Sequence[Notification]) -> list[str | None]:
+        if self._url is None:
+            return [None] * len(due)
+        async with httpx.AsyncClient(
+            trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
+        ) as client:
+            return await asyncio.gather(*(self._post(client, item) for item in due))
 
     async def _post(self, client: httpx.AsyncClient, item: Notification) -> str | None:
         assert self._url is not None
@@ -86,16 +93,22 @@ class WebhookDelivery:
             return f"{type(error).__name__}: {error}"
         return None if response.is_success else f"the webhook answered {response.status_code}"
 
-    def _note(self, item: Notification, error: str | None) -> None:
+    def _note(self, due: Sequence[Notification], errors: Sequence[str | None]) -> None:
+        """Note what became of each, in one transaction: one each would cost one sync each."""
+        failed = [(item, error) for item, error in zip(due, errors, strict=True) if error]
+        arrived = [item.id for item, error in zip(due, errors, strict=True) if not error]
         with self._database.transaction() as tx:
-            if error is None:
-                notifications.mark_delivered(tx, item.id)
-                return
-            is_last = item.attempts > len(self._retry_delays)
-            delay = None if is_last else self._retry_delays[item.attempts - 1]
-            notifications.mark_failed(tx, item.id, error, retry_in=delay)
-        event = "notification_abandoned" if delay is None else "notification_failed"
-        log.warning(event, notification_id=item.id, attempts=item.attempts, error=error)
+            notifications.mark_delivered(tx, arrived)
+            for item, error in failed:
+                notifications.mark_failed(tx, item.id, error, retry_in=self._delay(item))
+        for item, error in failed:
+            is_last = self._delay(item) is None
+            event = "notification_abandoned" if is_last else "notification_failed"
+            log.warning(event, notification_id=item.id, attempts=item.attempts, error=error)
+
+    def _delay(self, item: Notification) -> timedelta | None:
+        is_last = item.attempts > len(self._retry_delays)
+        return None if is_last else self._retry_delays[item.attempts - 1]
 
 
 def sign(secret: str, message_id: str, timestamp: str, body: str) -> str:

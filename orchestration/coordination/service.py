@@ -41,7 +41,7 @@ from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.plans import PlanOrigin
 from orchestration.coordination.telling import message, notify, record
 
-__all__ = ["Coordinator", "Decided", "Decision"]
+__all__ = ["Coordinated", "Coordinator", "Decided", "Decision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,11 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A decision and the reply that says so."""
+class Coordinated:
+    """The reply to a request, and its JSON text as it was kept."""
 
-    weighed: Weighed
     response: CoordinationResponse
-    asked: _Asked
+    document: str
 
 
 class Coordinator(Deciding):
@@ -66,7 +65,7 @@ class Coordinator(Deciding):
 
     def coordinate(
         self, tx: Transaction, caller: Caller, request: CoordinationRequest
-    ) -> CoordinationResponse:
+    ) -> Coordinated:
         """Weigh a request and keep what was decided; plans stay pending until something runs them.
 
         Raises:
@@ -92,8 +91,26 @@ class Coordinator(Deciding):
         if request.execute_now and weighed.plans:
             update["not_executed"] = ExecutorNotAvailable.code
         response = weighed.response.model_copy(update=update)
-        self._keep(tx, caller, request.customer_id, _Kept(weighed, response, asked))
-        return response
+        document = response.model_dump_json(exclude_none=True)
+        _keep_coordination(tx, caller, request.customer_id, weighed, document)
+        kept = {outcome.recommendation.id: outcome.recommendation for outcome in weighed.kept}
+        new = [a for a in weighed.approvals if a.recommendation_id not in asked.still]
+        _ask_people(tx, caller, weighed, new, kept)
+        _keep_plans(tx, request.customer_id, weighed, kept)
+        record(
+            tx,
+            caller,
+            "coordinate",
+            (weighed.id, request.customer_id),
+            {
+                "kept": len(weighed.kept),
+                "dropped": len(weighed.dropped),
+                "approvals": [approval.id for approval in response.approvals],
+                "replaced_approvals": list(asked.void),
+                "plans": [plan.id for plan in weighed.plans],
+            },
+        )
+        return Coordinated(response, document)
 
     def detect_conflicts(
         self, tx: Transaction, recommendations: Sequence[Recommendation]
@@ -123,7 +140,7 @@ class Coordinator(Deciding):
         request = CoordinationRequest(
             customer_id=recommendation.customer_id, recommendations=(recommendation,)
         )
-        (approval,) = self.coordinate(tx, caller, request).approvals
+        (approval,) = self.coordinate(tx, caller, request).response.approvals
         return approval
 
     def _asked_before(self, tx: Transaction, customer_id: str, weighed: Weighed) -> _Asked:
@@ -147,100 +164,6 @@ class Coordinator(Deciding):
             approvals.supersede(tx, older.approval.id, newer.get(id_, weighed.id))
             void.append(older.approval.id)
         return _Asked(still, void)
-
-    def _keep(self, tx: Transaction, caller: Caller, customer_id: str, kept: _Kept) -> None:
-        weighed, response = kept.weighed, kept.response
-        outcomes = (*weighed.kept, *weighed.dropped)
-        items = {outcome.recommendation.id: outcome.recommendation for outcome in outcomes}
-        coordinations.add(
-            tx,
-            CoordinationRow(
-                weighed.id,
-                customer_id,
-                caller.name,
-                weighed.decided_at,
-                response.model_dump_json(exclude_none=True),
-            ),
-            [
-                RecommendationRow(
-                    outcome.recommendation.id,
-                    outcome.status,
-                    outcome.recommendation.model_dump_json(exclude_none=True),
-                )
-                for outcome in outcomes
-            ],
-        )
-        new = [a for a in weighed.approvals if a.recommendation_id not in kept.asked.still]
-        self._ask_people(tx, caller, weighed, new, items)
-        plans.add_all(
-            tx,
-            [
-                (
-                    plan,
-                    PlanOrigin(weighed.id, approving.content_hash(items[plan.recommendation_id])),
-                )
-                for plan in weighed.plans
-            ],
-        )
-        notifications.enqueue(
-            tx,
-            customer_id=customer_id,
-            messages=[
-                message("recommendation.approved", recommendation_id, by="auto_approve")
-                for recommendation_id in weighed.notify
-            ],
-        )
-        record(
-            tx,
-            caller,
-            "coordinate",
-            (weighed.id, customer_id),
-            {
-                "kept": len(weighed.kept),
-                "dropped": len(weighed.dropped),
-                "approvals": [approval.id for approval in response.approvals],
-                "replaced_approvals": list(kept.asked.void),
-                "plans": [plan.id for plan in weighed.plans],
-            },
-        )
-
-    def _ask_people(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        weighed: Weighed,
-        asked: Sequence[Approval],
-        items: Mapping[str, Recommendation],
-    ) -> None:
-        """Ask people for what they have to agree to, and tell them that they are asked."""
-        if not asked:
-            return
-        approvals.add_all(
-            tx,
-            [
-                (
-                    approval,
-                    ApprovalTerms(
-                        coordination_id=weighed.id,
-                        submitted_by=caller.name,
-                        approvers_required=weighed.approvers_needed[approval.id],
-                        content_hash=approving.content_hash(items[approval.recommendation_id]),
-                    ),
-                )
-                for approval in asked
-            ],
-        )
-        messages = [
-            message(
-                "approval.requested",
-                approval.recommendation_id,
-                approval_id=approval.id,
-                risk_level=approval.risk_level.value,
-                expires_at=approval.expires_at.isoformat(),
-            )
-            for approval in asked
-        ]
-        notifications.enqueue(tx, customer_id=asked[0].customer_id, messages=messages)
 
     def execute_plan(self, tx: Transaction, caller: Caller, plan_id: str) -> NoReturn:
         """Refuse to run a plan: nothing here can run one yet; a known plan stays as it is.
@@ -277,3 +200,73 @@ class Coordinator(Deciding):
             about = (approval.id, approval.customer_id)
             record(tx, Caller("conductor"), "expire", about, {})
         return len(lapsed)
+
+
+def _keep_coordination(
+    tx: Transaction, caller: Caller, customer_id: str, weighed: Weighed, document: str
+) -> None:
+    coordinations.add(
+        tx,
+        CoordinationRow(weighed.id, customer_id, caller.name, weighed.decided_at, document),
+        [
+            RecommendationRow(
+                outcome.recommendation.id,
+                outcome.status,
+                outcome.recommendation.model_dump_json(exclude_none=True),
+            )
+            for outcome in (*weighed.kept, *weighed.dropped)
+        ],
+    )
+
+
+def _ask_people(
+    tx: Transaction,
+    caller: Caller,
+    weighed: Weighed,
+    asked: Sequence[Approval],
+    kept: Mapping[str, Recommendation],
+) -> None:
+    """Ask people for what they have to agree to, and tell them that they are asked."""
+    if not asked:
+        return
+    approvals.add_all(
+        tx,
+        [
+            (
+                approval,
+                ApprovalTerms(
+                    coordination_id=weighed.id,
+                    submitted_by=caller.name,
+                    approvers_required=weighed.approvers_needed[approval.id],
+                    content_hash=approving.content_hash(kept[approval.recommendation_id]),
+                ),
+            )
+            for approval in asked
+        ],
+    )
+    messages = [
+        message(
+            "approval.requested",
+            approval.recommendation_id,
+            approval_id=approval.id,
+            risk_level=approval.risk_level.value,
+            expires_at=approval.expires_at.isoformat(),
+        )
+        for approval in asked
+    ]
+    notifications.enqueue(tx, customer_id=asked[0].customer_id, messages=messages)
+
+
+def _keep_plans(
+    tx: Transaction, customer_id: str, weighed: Weighed, kept: Mapping[str, Recommendation]
+) -> None:
+    """Keep the plans of what is approved at once, and tell of what people want to hear of."""
+    plans.add_all(
+        tx,
+        [
+            (plan, PlanOrigin(weighed.id, approving.content_hash(kept[plan.recommendation_id])))
+            for plan in weighed.plans
+        ],
+    )
+    told = [message("recommendation.approved", id_, by="auto_approve") for id_ in weighed.notify]
+    notifications.enqueue(tx, customer_id=customer_id, messages=told)

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -29,6 +29,11 @@ from orchestration.coordination.storage.tables import agents, tasks
 
 # Longer than any approval waits by the documented rules (7 days).
 _OWNERS_KEPT_FOR = timedelta(days=8)
+# Built once: every request asks it.
+_OFFERED: Final = sa.select(agents.c.capabilities).where(
+    agents.c.last_seen > sa.bindparam("alive_since"),
+    sa.or_(agents.c.customer_id.is_(None), agents.c.customer_id == sa.bindparam("served")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +109,8 @@ def list_living(
 
 def offered_actions(tx: Transaction, customer_id: str) -> frozenset[str]:
     """Name everything that a customer's agents can do at this moment."""
-    rows = tx.connection.execute(
-        sa.select(agents.c.capabilities).where(
-            agents.c.last_seen > tx.now - timedelta(seconds=EXPIRED_AFTER_S),
-            sa.or_(agents.c.customer_id.is_(None), agents.c.customer_id == customer_id),
-        )
-    )
+    alive_since = tx.now - timedelta(seconds=EXPIRED_AFTER_S)
+    rows = tx.connection.execute(_OFFERED, {"alive_since": alive_since, "served": customer_id})
     return frozenset(action for row in rows for action in json.loads(row.capabilities))
 
 

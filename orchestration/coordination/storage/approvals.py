@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +18,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from orchestration.coordination.model import Approval, ApprovalStatus
 from orchestration.coordination.storage.database import Transaction, take_turns
 from orchestration.coordination.storage.tables import approvals, decisions
+
+# Built once: every request asks it.
+_OPEN_FOR: Final = (
+    sa.select(approvals)
+    .where(
+        approvals.c.customer_id == sa.bindparam("customer"),
+        approvals.c.recommendation_id.in_(sa.bindparam("ids", expanding=True)),
+        approvals.c.status == ApprovalStatus.PENDING.value,
+        approvals.c.expires_at > sa.bindparam("moment"),
+    )
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +112,7 @@ def open_for(
     """
     take_turns(tx, f"approvals of {customer_id}")
     rows = tx.connection.execute(
-        sa.select(approvals)
-        .where(
-            approvals.c.customer_id == customer_id,
-            approvals.c.recommendation_id.in_(recommendation_ids),
-            approvals.c.status == ApprovalStatus.PENDING.value,
-            approvals.c.expires_at > tx.now,
-        )
-        .with_for_update()
+        _OPEN_FOR, {"customer": customer_id, "ids": recommendation_ids, "moment": tx.now}
     )
     return {row.recommendation_id: _stored(row) for row in rows}
 

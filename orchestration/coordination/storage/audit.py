@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -20,6 +20,12 @@ from orchestration.coordination.storage.tables import audit_log
 
 # Before the first entry there is nothing to hash.
 _GENESIS = "0" * 64
+
+# Built once: every request that changes something needs them.
+_LAST: Final = (
+    sa.select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
+)
+_ADD: Final = audit_log.insert()
 
 Detail = str | int | bool | None | list[str]
 
@@ -52,25 +58,24 @@ def record(
     """Append an entry; call it last in a transaction, since others wait for it to end."""
     # Two entries with one predecessor would be a fork of the chain.
     take_turns(tx, "audit log")
-    last = tx.connection.execute(
-        sa.select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
-    ).one_or_none()
+    last = tx.connection.execute(_LAST).one_or_none()
     seq, previous = (last.seq + 1, last.hash) if last else (1, _GENESIS)
     text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
     tx.connection.execute(
-        audit_log.insert().values(
-            seq=seq,
-            at=tx.now,
-            actor=actor,
-            action=action,
-            object_id=object_id,
-            customer_id=customer_id,
-            detail=text,
-            previous_hash=previous,
-            hash=_hash(
+        _ADD,
+        {
+            "seq": seq,
+            "at": tx.now,
+            "actor": actor,
+            "action": action,
+            "object_id": object_id,
+            "customer_id": customer_id,
+            "detail": text,
+            "previous_hash": previous,
+            "hash": _hash(
                 previous, seq, tx.now.isoformat(), actor, action, object_id, customer_id, text
             ),
-        )
+        },
     )
 
 

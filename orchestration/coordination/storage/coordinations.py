@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
 from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.tables import coordinations, recommendations
+
+# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_ADD: Final = coordinations.insert()
+_ADD_RECOMMENDATION: Final = recommendations.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +40,18 @@ class RecommendationRow:
 def add(tx: Transaction, coordination: CoordinationRow, items: Sequence[RecommendationRow]) -> None:
     """Add a coordination with all its recommendations, the discarded ones too."""
     tx.connection.execute(
-        coordinations.insert().values(
-            id=coordination.id,
-            customer_id=coordination.customer_id,
-            submitted_by=coordination.submitted_by,
-            created_at=coordination.created_at,
-            response=coordination.response,
-        )
+        _ADD,
+        {
+            "id": coordination.id,
+            "customer_id": coordination.customer_id,
+            "submitted_by": coordination.submitted_by,
+            "created_at": coordination.created_at,
+            "response": coordination.response,
+        },
     )
     if items:
         tx.connection.execute(
-            recommendations.insert(),
+            _ADD_RECOMMENDATION,
             [
                 {
                     "coordination_id": coordination.id,

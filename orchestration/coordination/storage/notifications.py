@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,11 +66,17 @@ def _row(tx: Transaction, customer_id: str, message: Message) -> dict[str, Any]:
     }
 
 
+def any_due(tx: Transaction) -> bool:
+    """Say whether a notification waits to be delivered now."""
+    due = sa.select(notifications.c.seq).where(*_is_due(tx)).limit(1)
+    return tx.connection.execute(due).first() is not None
+
+
 def claim_due(tx: Transaction, *, limit: int, lease: timedelta) -> list[Notification]:
     """Take notifications that are due; nobody else gets them until the lease is over."""
     due = (
         sa.select(notifications)
-        .where(notifications.c.status == PENDING, notifications.c.due_at <= tx.now)
+        .where(*_is_due(tx))
         .order_by(notifications.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -95,9 +101,13 @@ def claim_due(tx: Transaction, *, limit: int, lease: timedelta) -> list[Notifica
     ]
 
 
-def mark_delivered(tx: Transaction, notification_id: str) -> None:
-    """Note that a notification has arrived."""
-    _update(tx, notification_id, status=DELIVERED, last_error=None)
+def mark_delivered(tx: Transaction, notification_ids: Collection[str]) -> None:
+    """Note that notifications have arrived."""
+    tx.connection.execute(
+        notifications.update()
+        .where(notifications.c.id.in_(notification_ids))
+        .values(status=DELIVERED, last_error=None)
+    )
 
 
 def mark_failed(
@@ -105,12 +115,15 @@ def mark_failed(
 ) -> None:
     """Note that a delivery failed; without `retry_in` it is given up."""
     if retry_in is None:
-        _update(tx, notification_id, status=ABANDONED, last_error=error)
+        change: dict[str, str | datetime] = {"status": ABANDONED}
     else:
-        _update(tx, notification_id, due_at=tx.now + retry_in, last_error=error)
-
-
-def _update(tx: Transaction, notification_id: str, **values: str | datetime | None) -> None:
+        change = {"due_at": tx.now + retry_in}
     tx.connection.execute(
-        notifications.update().where(notifications.c.id == notification_id).values(**values)
+        notifications.update()
+        .where(notifications.c.id == notification_id)
+        .values(**change, last_error=error)
     )
+
+
+def _is_due(tx: Transaction) -> tuple[sa.ColumnElement[bool], ...]:
+    return notifications.c.status == PENDING, notifications.c.due_at <= tx.now

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -15,6 +16,12 @@ from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.tables import tokens
 
 PREFIX = "conductor_"
+
+# Built once: every request asks them.
+_HOLDER: Final = sa.select(tokens.c.subject, tokens.c.role, tokens.c.customer_id).where(
+    tokens.c.secret_hash == sa.bindparam("secret")
+)
+_ANY: Final = sa.select(tokens.c.seq).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +61,7 @@ def create(tx: Transaction, holder: TokenHolder, *, actor: str) -> str:
 
 def find(tx: Transaction, text: str) -> TokenHolder | None:
     """Say whom a token stands for; None when there is no such token."""
-    row = tx.connection.execute(
-        sa.select(tokens.c.subject, tokens.c.role, tokens.c.customer_id).where(
-            tokens.c.secret_hash == _hash(text)
-        )
-    ).one_or_none()
+    row = tx.connection.execute(_HOLDER, {"secret": _hash(text)}).one_or_none()
     if row is None:
         return None
     return TokenHolder(subject=row.subject, role=Role(row.role), customer_id=row.customer_id)
@@ -66,7 +69,7 @@ def find(tx: Transaction, text: str) -> TokenHolder | None:
 
 def any_exists(tx: Transaction) -> bool:
     """Say whether a token was ever created: from then on every caller needs one."""
-    return tx.connection.execute(sa.select(tokens.c.seq).limit(1)).first() is not None
+    return tx.connection.execute(_ANY).first() is not None
 
 
 def _hash(text: str) -> str:
