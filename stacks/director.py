@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
+from architecture.model import HealthCheck
 from components.service import Scaling
 from stacks.context import StackContext
 from stacks.errors import StackError
@@ -14,7 +15,10 @@ from stacks.program import Outputs
 from stacks.running import declare_service
 
 # Commands arrive at any time and are worked off one by one: there is always one, and only one.
-ALWAYS_ONE = Scaling(min_instances=1, max_instances=1)
+ALWAYS_ONE = Scaling(min_instances=1, max_instances=1, cpu_always_on=True)
+# Answered 200 once its start-up check has passed and commands arrive: Cloud Run waits for that
+# for as long as a start-up probe may, since the director's grants may take minutes to work.
+READY = HealthCheck(path="/health/ready")
 
 
 def declare(context: StackContext) -> Outputs:
@@ -34,7 +38,7 @@ def declare(context: StackContext) -> Outputs:
     image = service_image(context, director, director.deployment)
     service = declare_service(
         context,
-        director,
+        director.model_copy(update={"health_check": director.health_check or READY}),
         director.deployment,
         image=image.reference,
         environment={**director.deployment.environment_vars, **context.director_environment},

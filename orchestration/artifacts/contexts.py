@@ -76,10 +76,14 @@ class BuildContexts:
         Raises:
             UsageError: a config template is neither where it is said to be nor in the folder.
         """
-        wanted = dict(_files(source.folder))
+        wanted = dict(files_of(source.folder))
         wanted[FILE_NAME] = resources_file
         wanted |= template_files(source)
-        context = self.path(source.name)
+        return self.place(source.name, wanted)
+
+    def place(self, service: str, wanted: Mapping[str, Path]) -> Path:
+        """Make or renew a context of these files, by their places in it; nothing else stays."""
+        context = self.path(service)
         for relative, origin in wanted.items():
             _place(origin, context / relative)
         for path in sorted(context.rglob("*"), reverse=True):
@@ -101,7 +105,8 @@ class BuildContexts:
         return digest.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what of a folder belongs into an image, by its place in the folder, sorted."""
     ignore_file = folder / IGNORE_FILE
     lines = ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
     ignored = pathspec.GitIgnoreSpec.from_lines([*lines, *ALWAYS_IGNORED])

@@ -17,6 +17,7 @@ from architecture.preflight import declared_command
 from architecture.rendering import to_yaml
 from architecture.service_resources import ServiceResources
 from orchestration.artifacts.contexts import BuildContexts, ServiceSource, source_of, template_files
+from orchestration.artifacts.director_context import director_context
 from orchestration.artifacts.generator import ConfigGenerator
 from orchestration.artifacts.placeholders import (
     placeholder_warnings,
@@ -28,7 +29,7 @@ from orchestration.artifacts.preflight import PreflightCase, PreflightValidator
 from orchestration.artifacts.preflight_commands import KINDS
 from orchestration.artifacts.schemas import check_schemas, schema_warnings
 from orchestration.conductor.state import PlanOutcome
-from orchestration.environments import Environment, write_atomically
+from orchestration.environments import Environment, TargetName, write_atomically
 from orchestration.errors import ArchitectureInvalid
 from orchestration.wording import counted
 
@@ -164,18 +165,29 @@ class LocalPlanner:
 class ContextPreparer:
     """Phase 3: the build contexts of every service that is built."""
 
-    def __init__(self, environment: Environment, architecture: Architecture) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        architecture: Architecture,
+        target: TargetName = TargetName.LOCAL,
+    ) -> None:
         self._environment = environment
         self._architecture = architecture
+        self._target = target
 
     def prepare(self) -> int:
         """Make or renew every context; say how many there are."""
         contexts = BuildContexts(self._environment.contexts_dir)
         sources = sources_of(self._architecture)
+        director = self._architecture.director.name
         for source in sources:
-            contexts.prepare(
-                source, self._environment.generated_dir / source.name / "resources.yaml"
-            )
+            if source.name == director and self._target is TargetName.GOOGLE:
+                files = director_context(self._environment, self._architecture, source)
+                contexts.place(director, files)
+            else:
+                contexts.prepare(
+                    source, self._environment.generated_dir / source.name / "resources.yaml"
+                )
         return len(sources)
 
     def digests(self) -> dict[str, str]:

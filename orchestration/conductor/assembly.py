@@ -92,7 +92,7 @@ def run_parts(
             refresh=options.refresh,
             on_event=on_event,
         ),
-        artifacts=ContextPreparer(environment, architecture),
+        artifacts=ContextPreparer(environment, architecture, target.name),
         deployment=DeploymentManager(
             deployer,
             built=tuple(s.name for _, s in architecture.services() if s.deployment is not None),
@@ -170,7 +170,7 @@ def preview_stacks(
     operations = stack_operations(environment, target, engine)
     plan = LocalPlanner(environment, file, PreflightValidator()).plan()
     PrerequisitesCheck(environment, file.architecture, target, operations, engine).check(plan)
-    ContextPreparer(environment, file.architecture).prepare()
+    ContextPreparer(environment, file.architecture, target.name).prepare()
     preview = SystemPreview(operations, refresh=refresh)
     yield from preview.run(stacks_of(environment.name, plan))
 

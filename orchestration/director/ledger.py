@@ -65,5 +65,9 @@ class FolderLedger:
         return completion
 
     def _path(self, command_id: str) -> Path:
-        # The id comes from a message: it must not choose a path.
-        return self._folder / f"{hashlib.sha256(command_id.encode()).hexdigest()[:40]}.json"
+        return self._folder / file_name(command_id)
+
+
+def file_name(command_id: str) -> str:
+    """Name a command's record; the id comes from a message and must not choose a path."""
+    return f"{hashlib.sha256(command_id.encode()).hexdigest()[:40]}.json"

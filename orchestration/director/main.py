@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,12 +15,15 @@ from pathlib import Path
 import structlog
 import yaml
 
-from orchestration.automation.engines import EngineName, choose_engine
+from orchestration.automation.engines import DeferredPulumi, EngineName, choose_engine
+from orchestration.automation.plugins import plugins_folder
 from orchestration.automation.stacks import StackHome, StackOperations
-from orchestration.director.ledger import FolderLedger
+from orchestration.director.bucket_ledger import BucketLedger
+from orchestration.director.ledger import FolderLedger, Ledger
 from orchestration.director.provisioning import StackProvisioner
 from orchestration.director.pulling import CommandPull
 from orchestration.director.service import DirectorService, Identity
+from orchestration.director.startup import StartUp, start_up_checks, topic_checks
 from orchestration.environments import Environment
 from orchestration.errors import CloudUnreachable, ConductorError, UsageError
 from orchestration.settings import Settings
@@ -62,10 +66,12 @@ def _serve(environ: Mapping[str, str]) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    pull = _commands(environ)
-    health.pull = pull
+    pull, startup = _commands(environ)
+    health.pull, health.startup = pull, startup
+    startup.start()
     pull.start()
     stopped.wait()
+    startup.stop()
     is_finished = pull.stop()
     server.shutdown()
     log.info("director_stopped", is_finished=is_finished)
@@ -83,8 +89,8 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(given)
 
 
-def _commands(environ: Mapping[str, str]) -> CommandPull:
-    """Wire everything between Pub/Sub and the stacks."""
+def _commands(environ: Mapping[str, str]) -> tuple[CommandPull, StartUp]:
+    """Wire everything between Pub/Sub and the stacks, and what makes sure that it works."""
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient  # noqa: PLC0415 - slow
 
     settings = Settings.from_environment()
@@ -92,14 +98,12 @@ def _commands(environ: Mapping[str, str]) -> CommandPull:
     environment = Environment(name, settings)
     project = environ.get("PROJECT_ID") or _required(environ, "GOOGLE_CLOUD_PROJECT")
     links = _links(Path(environ.get("RESOURCES_FILE", "resources.yaml")))
+    engine = EngineName(environ.get("CONDUCTOR_ENGINE", EngineName.AUTO.value))
+    is_real = engine is EngineName.PULUMI
     operations = StackOperations(
-        StackHome(
-            project_dir=settings.project_dir,
-            backend_url=_required(environ, "PULUMI_BACKEND_URL"),
-            passphrase_file=Path(_required(environ, "PULUMI_CONFIG_PASSPHRASE_FILE")),
-            pulumi_home=environment.pulumi_home,
-        ),
-        choose_engine(EngineName(environ.get("CONDUCTOR_ENGINE", EngineName.AUTO.value))),
+        _home(environ, environment, is_real=is_real),
+        # Whether the real one is there is the start-up check's to say.
+        DeferredPulumi() if is_real else choose_engine(engine),
         _own_credentials,
     )
     publisher = PublisherClient()
@@ -116,13 +120,51 @@ def _commands(environ: Mapping[str, str]) -> CommandPull:
             architecture_file=environment.architecture_file,
             project_dir=settings.project_dir,
         ),
-        FolderLedger(Path(_required(environ, "CONDUCTOR_LEDGER"))),
+        _ledger(_required(environ, "CONDUCTOR_LEDGER")),
         publish,
     )
     subscriber = SubscriberClient()
-    return CommandPull(
-        subscriber, subscriber.subscription_path(project, links["command_subscription"]), service
+    subscription = subscriber.subscription_path(project, links["command_subscription"])
+    startup = StartUp(
+        start_up_checks(
+            environ,
+            engine,
+            _own_token,
+            topic_checks(subscriber, subscription, publisher, topic),
+        )
     )
+    return CommandPull(subscriber, subscription, service), startup
+
+
+def _home(environ: Mapping[str, str], environment: Environment, *, is_real: bool) -> StackHome:
+    """Say where the stacks live: in this machine's folders, or behind a bucket and a key."""
+    provider = environ.get("CONDUCTOR_SECRETS_PROVIDER", "")
+    return StackHome(
+        project_dir=environment.settings.project_dir,
+        backend_url=_required(environ, "PULUMI_BACKEND_URL"),
+        passphrase_file=(
+            None if provider else Path(_required(environ, "PULUMI_CONFIG_PASSPHRASE_FILE"))
+        ),
+        pulumi_home=_writable_home(environ) if is_real else environment.pulumi_home,
+        secrets_provider=provider,
+    )
+
+
+def _writable_home(environ: Mapping[str, str]) -> Path:
+    """Make a home for the engine to write to, with the plugins of its image in it."""
+    home = Path(tempfile.mkdtemp(prefix="pulumi-home-"))
+    (home / "plugins").symlink_to(plugins_folder(environ))
+    return home
+
+
+def _ledger(location: str) -> Ledger:
+    if location.startswith("gs://"):
+        return BucketLedger(location, _own_token)
+    return FolderLedger(Path(location))
+
+
+def _own_token() -> str:
+    return _own_credentials()["GOOGLE_OAUTH_ACCESS_TOKEN"]
 
 
 def _own_credentials() -> dict[str, str]:
@@ -172,10 +214,18 @@ class _Health:
 
     def __init__(self) -> None:
         self.pull: CommandPull | None = None
+        self.startup: StartUp | None = None
 
     @property
     def not_ready_because(self) -> str:
-        return "it is starting" if self.pull is None else self.pull.not_pulling_because
+        """Say why no command can be worked off; empty while they can."""
+        if self.pull is None or self.startup is None:
+            return "it is starting"
+        if why := self.pull.not_pulling_because:
+            return f"not pulling: {why}"
+        if why := self.startup.not_ready_because:
+            return f"start-up check: {why}"
+        return ""
 
 
 def _handler(health: _Health) -> type[BaseHTTPRequestHandler]:
@@ -189,7 +239,7 @@ def _handler(health: _Health) -> type[BaseHTTPRequestHandler]:
             elif self.path == "/health/ready":
                 why = health.not_ready_because
                 if why:
-                    self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"not pulling: {why}")
+                    self._answer(HTTPStatus.SERVICE_UNAVAILABLE, why)
                 else:
                     self._answer(HTTPStatus.OK, "ready")
             else:

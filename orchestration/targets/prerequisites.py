@@ -7,6 +7,7 @@ after another run.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from architecture.model import Architecture
 from architecture.names import stack_name
@@ -14,6 +15,7 @@ from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.engines import EngineName
 from orchestration.automation.results import Json
 from orchestration.automation.stacks import StackOperations
+from orchestration.concurrency import run_all
 from orchestration.conductor.state import PlanOutcome
 from orchestration.director.digests import PROGRAM_VARIABLE, program_digest
 from orchestration.environments import Environment, TargetName
@@ -79,6 +81,15 @@ class PrerequisitesCheck:
                 files.write(stack, own, without=(DAEMON_KEY,))
             else:
                 files.write(stack, values)
+        if self._target.state_place is not None:
+            # The director's image takes the stacks' configuration along as it is when they are
+            # made, with the key that it is encrypted with: there it can be written no more.
+            flows = (
+                stack_name(self._environment.name, "dataflow", name) for name in plan.dataflows
+            )
+            made = run_all({stack: partial(self._operations.create, stack) for stack in flows})
+            for error in made.errors.values():
+                raise error
 
     def _findings(self) -> tuple[str, ...]:
         """Name what is missing; a cloud that does not answer is told once nothing else is."""
