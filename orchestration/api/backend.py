@@ -11,6 +11,7 @@ from orchestration.agents.model import RETRY_DELAY_S
 from orchestration.agents.registry import AgentRegistry
 from orchestration.agents.routing import TaskRouter
 from orchestration.coordination.notifying import WebhookDelivery
+from orchestration.coordination.rules import Rules
 from orchestration.coordination.service import Coordinator
 from orchestration.coordination.storage import tokens
 from orchestration.coordination.storage.database import Database, Transaction
@@ -25,6 +26,7 @@ class ServerSettings:
     allowed_agents: Sequence[str] = LOOPBACK_ONLY
     webhook_url: str | None = None
     webhook_secret: str = field(default="", repr=False)
+    rules: Rules = field(default_factory=Rules)
     retry_delay_s: float = RETRY_DELAY_S
     # How often due work is looked for when nothing announces it.
     upkeep_interval_s: float = 1.0
@@ -37,7 +39,7 @@ class Backend:
         endpoints = EndpointRules(settings.allowed_agents)
         self.settings = settings
         self.database = database
-        self.coordinator = Coordinator()
+        self.coordinator = Coordinator(settings.rules)
         self.registry = AgentRegistry(endpoints)
         self.router = TaskRouter(retry_delay_s=settings.retry_delay_s)
         self.dispatcher = TaskDispatcher(database, self.router, endpoints)

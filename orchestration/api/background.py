@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from orchestration.api.backend import Backend
-from orchestration.coordination.storage import agents, replies
+from orchestration.coordination.storage import replies
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +117,4 @@ class Upkeep:
     def _tidy_up_now(self) -> None:
         with self._backend.database.transaction() as tx:
             replies.forget_old(tx)
-            agents.forget_old(tx)
-            # Last, since others wait for the audit log from here on.
-            self._backend.coordinator.expire_lapsed(tx)
+            self._backend.coordinator.tidy_up(tx)

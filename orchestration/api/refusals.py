@@ -23,3 +23,10 @@ class TokenMissing(Blocked):
 
     code = "token-missing"
     default_hint = "create the first one with `conductor token create`, or serve on 127.0.0.1"
+
+
+class AddressUnusable(Blocked):
+    """The server cannot listen where it was told to."""
+
+    code = "address-unusable"
+    default_hint = "use another --port (0 takes a free one) or --host"

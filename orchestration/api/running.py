@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,7 +10,7 @@ import uvicorn
 
 from orchestration.api.app import make_app
 from orchestration.api.backend import Backend, ServerSettings
-from orchestration.api.refusals import TokenMissing
+from orchestration.api.refusals import AddressUnusable, TokenMissing
 from orchestration.coordination.storage import tokens
 from orchestration.coordination.storage.database import Database
 
@@ -50,27 +51,34 @@ def serve(
 
     Raises:
         TokenMissing: others could reach the server, and nobody has a token yet.
+        AddressUnusable: the address is somebody else's, or none of this machine.
     """
     backend = Backend(database, settings)
     with database.reading() as tx:
         if settings.is_exposed and not tokens.any_exists(tx):
             raise TokenMissing(f"nobody has a token yet, and {host} is open to other machines")
+    listening = _listen(host, port)
     config = uvicorn.Config(
         make_app(backend),
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_S,
         limit_concurrency=MOST_CONNECTIONS,
     )
-    server = _Server(config, lambda: on_ready(_port_of(server)))
+    server = _Server(config, lambda: on_ready(listening.getsockname()[1]))
     # uvicorn passes the signal on that ended it; ending is what was asked for.
-    with suppress(KeyboardInterrupt):
-        server.run()
+    with listening, suppress(KeyboardInterrupt):
+        server.run([listening])
 
 
-def _port_of(server: uvicorn.Server) -> int:
-    port: int = server.servers[0].sockets[0].getsockname()[1]
-    return port
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except (OSError, OverflowError) as error:
+        raise AddressUnusable(f"{host}:{port} cannot be served: {_why(error)}") from error
+
+
+def _why(error: OSError | OverflowError) -> str:
+    return getattr(error, "strerror", None) or str(error)

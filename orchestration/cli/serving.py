@@ -9,13 +9,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
 from rich.markup import escape
 
 from orchestration.api.backend import ServerSettings
 from orchestration.api.running import serve
 from orchestration.cli import console
+from orchestration.cli.logs import log_to_stderr
 from orchestration.coordination.identity import Role
+from orchestration.coordination.rules import Rules
+from orchestration.coordination.rules_file import read_rules
 from orchestration.coordination.storage import tokens
 from orchestration.coordination.storage.database import Database
 from orchestration.coordination.storage.tokens import TokenHolder
@@ -37,10 +39,11 @@ def serve_api(
     database_url: str | None,
     allowed_agents: Sequence[str],
     webhook_url: str | None,
+    rules: Path | None,
     as_json: bool,
 ) -> None:
     """Serve the API until the process is told to end."""
-    _log_to_stderr()
+    log_to_stderr()
     is_exposed = host not in LOOPBACK_HOSTS
     secret = os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
     if webhook_url and not secret:
@@ -53,6 +56,7 @@ def serve_api(
         allowed_agents=tuple(allowed_agents) or ServerSettings().allowed_agents,
         webhook_url=webhook_url,
         webhook_secret=secret,
+        rules=read_rules(rules) if rules else Rules(),
     )
     database = Database.open(database_location(state_dir, database_url))
     try:
@@ -83,27 +87,6 @@ def serve_api(
         serve(database, settings, host=host, port=port, on_ready=announce)
     finally:
         database.close()
-
-
-def _log_to_stderr() -> None:
-    """Log as JSON lines, or for people on a terminal; standard output is for what was asked for.
-
-    A program that reads only where it is served must not fill a pipe that stops the server.
-    """
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
 
 
 def create_token(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -138,9 +138,14 @@ class Rules:
     max_recommendations: int = 10_000
     max_overlaps: int = 250_000
 
-    def offers(self, action: str, known_actions: Iterable[str]) -> bool:
-        """Whether a built-in handler or an agent offers the action."""
-        return action in self.built_in_actions or action in known_actions
+    def offers(self, action: str, known_actions: Collection[str]) -> bool:
+        """Whether a built-in handler or an agent offers the action, or every step of its plan."""
+        steps = [step.action for step in self.templates.get(action, ())] or [action]
+        return all(step in self.built_in_actions or step in known_actions for step in steps)
+
+    def longest_wait(self) -> timedelta:
+        """Give the time that the most patient approval waits."""
+        return max(rule.expires_after for rule in self.approvals.values())
 
     def contradictory(self) -> dict[str, frozenset[str]]:
         """The actions that each action contradicts."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NoReturn
 
 from orchestration.coordination import approvals as approving
@@ -181,6 +182,12 @@ class Coordinator(Deciding):
             f"plan {plan_id} stays pending: nothing here can run plans",
             hint="plans are kept, and run once an executor is there",
         )
+
+    def tidy_up(self, tx: Transaction) -> None:
+        """Close what was not decided in time, and forget agents whose requests are all closed."""
+        agents.forget_silent(tx, self._rules.longest_wait() + timedelta(days=1))
+        # Last, since others wait for the audit log from here on.
+        self.expire_lapsed(tx)
 
     def expire_lapsed(self, tx: Transaction) -> int:
         """Close what was not decided in time, tell the customers, and say how many that were."""

@@ -29,6 +29,10 @@ def serve(
     webhook: Annotated[
         str | None, typer.Option("--webhook", metavar="URL", help="Where notifications go.")
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", metavar="FILE", help="Freezes, contradictions, approvals, plans."),
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -43,6 +47,7 @@ def serve(
             database_url=database_url,
             allowed_agents=tuple(allow_agent or ()),
             webhook_url=webhook,
+            rules=rules,
             as_json=as_json,
         )
 

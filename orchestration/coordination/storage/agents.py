@@ -27,8 +27,6 @@ from orchestration.agents.model import (
 from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.tables import agents, tasks
 
-# Longer than any approval waits by the documented rules (7 days).
-_OWNERS_KEPT_FOR = timedelta(days=8)
 # Built once: every request asks it.
 _OFFERED: Final = sa.select(agents.c.capabilities).where(
     agents.c.last_seen > sa.bindparam("alive_since"),
@@ -138,9 +136,9 @@ def retire(tx: Transaction, agent_id: str) -> None:
     )
 
 
-def forget_old(tx: Transaction) -> None:
-    """Drop agents of whom nothing that people still decide on can be left."""
-    tx.connection.execute(agents.delete().where(agents.c.last_seen <= tx.now - _OWNERS_KEPT_FOR))
+def forget_silent(tx: Transaction, silent_for: timedelta) -> None:
+    """Drop agents that have been silent for a time, after which nobody asks whose they were."""
+    tx.connection.execute(agents.delete().where(agents.c.last_seen <= tx.now - silent_for))
 
 
 def _living(tx: Transaction) -> sa.Select[Any]:
