@@ -78,11 +78,15 @@ class LocalCloud:
         self.clock = clock
         self.store = Store(data_dir / "state.sqlite")
         self.tokens = Tokens(data_dir / "keys", clock)
-        self.iam = Iam(
-            self.store, project_id=project_id, delays=Delays(propagation, seed), clock=clock
-        )
+        delays = Delays(propagation, seed)
+        self.iam = Iam(self.store, project_id=project_id, delays=delays, clock=clock)
         self.operations = Operations(self.store)
-        self.apis = EnabledApis(self.store, project_id=project_id)
+        self.apis = EnabledApis(
+            self.store,
+            project_id=project_id,
+            until_served=delays.until_api_is_served,
+            clock=clock,
+        )
         self.images = Images(self.store, data_dir / "blobs")
         self.faults = Faults(self.store, project_id, clock)
         self.log = CallLog(data_dir / "calls.jsonl")

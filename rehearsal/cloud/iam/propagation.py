@@ -1,4 +1,4 @@
-"""When a change of a grant begins to work.
+"""When a change of a grant begins to work, a new account is found, an enabled API serves.
 
 A policy reads back at once, its effect lags: the only lag that Google's provider survives in
 rehearsal, and the one that matters. Which grants there are is `rehearsal.cloud.iam.policies`'
@@ -31,7 +31,7 @@ class Propagation(StrEnum):
     NONE = "none"  # At once.
     SEEDED = "seeded"  # 1 to 3 s: a rehearsal that does not bore.
     # Typically 2 min, now and then 7 or more, as Google documents, in scaled time; new service
-    # accounts are not found at first.
+    # accounts are not found at first, and APIs just enabled refuse calls for a moment.
     REALISTIC = "realistic"
     # As realistic, and half of the changes take back a first effect before they work for good.
     FLICKERING = "flickering"
@@ -78,6 +78,14 @@ class Delays:
         draw = self._draw("account", email)
         # Up to 20 s with Google, for every other account.
         return draw.uniform(0.0, 20.0) * TIME_SCALE if draw.random() < 1 / 2 else 0.0
+
+    def until_api_is_served(self, service: str) -> float:
+        """Return for how many seconds an API just enabled still refuses calls; often for none."""
+        if self.propagation in (Propagation.NONE, Propagation.SEEDED):
+            return 0.0
+        draw = self._draw("api", service)
+        # "Wait a few minutes", says Google's refusal; half a minute is what its provider meets.
+        return draw.uniform(0.0, 30.0) * TIME_SCALE if draw.random() < 1 / 2 else 0.0
 
     def _draw(self, *key: str) -> random.Random:
         return random.Random("\n".join((str(self.seed), *key)))  # noqa: S311 - must repeat itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from rehearsal.cloud.errors import ERROR_INFO, ApiError
@@ -28,12 +28,23 @@ _BRINGS: Final[Mapping[str, frozenset[str]]] = {
 class EnabledApis:
     """The enabled APIs of one project, by service name like `pubsub.googleapis.com`."""
 
-    def __init__(self, store: Store, *, project_id: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        project_id: str,
+        until_served: Callable[[str], float],
+        clock: Callable[[], float],
+    ) -> None:
         self._store = store
         self._project_id = project_id
+        self._until_served = until_served
+        self._clock = clock
+        # When APIs just enabled take calls; those enabled before a restart do.
+        self._served_at: dict[str, float] = {}
 
     def is_enabled(self, service: str) -> bool:
-        """Tell whether an API can be called."""
+        """Tell whether an API is enabled; calls may be refused for a moment yet."""
         body = self._store.get(_KIND, service)
         return service in ENABLED_FROM_START if body is None else bool(body["enabled"])
 
@@ -45,6 +56,9 @@ class EnabledApis:
     def enable(self, services: Iterable[str]) -> None:
         """Enable APIs and what they bring along."""
         names = {name for service in services for name in (service, *_BRINGS.get(service, ()))}
+        for name in names:
+            if not self.is_enabled(name):
+                self._served_at[name] = self._clock() + self._until_served(name)
         self._store.put_many(_KIND, [(name, {"enabled": True}) for name in sorted(names)])
 
     def disable(self, service: str) -> None:
@@ -52,12 +66,12 @@ class EnabledApis:
         self._store.put(_KIND, service, {"enabled": False})
 
     def require(self, service: str, title: str) -> None:
-        """Refuse calls of an API that is not enabled.
+        """Refuse calls of an API that is not enabled, or was just now.
 
         Raises:
             ApiError: 403.
         """
-        if self.is_enabled(service):
+        if self.is_enabled(service) and self._clock() >= self._served_at.get(service, 0.0):
             return
         overview = (
             f"https://console.developers.google.com/apis/api/{service}/overview"

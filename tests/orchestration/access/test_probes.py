@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,9 +13,15 @@ import pytest
 from architecture.grants import Grant, GrantResource, ResourceKind
 from orchestration.access.pacing import Pace
 from orchestration.access.probes import Caller, CloudProbe
-from orchestration.access.waiting import GrantGroup, TestedBy, wait_until_effective
+from orchestration.access.waiting import (
+    EffectiveGrant,
+    GrantGroup,
+    TestedBy,
+    Tried,
+    wait_until_effective,
+)
 from orchestration.environments import Environment
-from orchestration.errors import CloudUnreachable
+from orchestration.errors import CloudUnreachable, GrantsNotEffective
 from orchestration.settings import Settings
 from orchestration.targets.local import CONFIRM_GRANTS_FOR_S, LocalTarget, stop_cloud_of
 from rehearsal.cloud.iam.propagation import LONGEST_FALSE_START_S, Delays, Propagation
@@ -24,6 +31,7 @@ EMAIL = f"cart-sa@{PROJECT}.iam.gserviceaccount.com"
 MEMBER = f"serviceAccount:{EMAIL}"
 ACCOUNT = f"projects/{PROJECT}/serviceAccounts/{EMAIL}"
 TOPIC = f"projects/{PROJECT}/topics/orders"
+NO_SERVICE = GrantResource(ResourceKind.SERVICE, "cart", "europe-west1")
 QUICK = Pace(first_s=0.02, confirmations=2, deadline_s=20)
 
 
@@ -178,6 +186,90 @@ def test_a_false_start_is_never_a_go(flickering: Project) -> None:
     )
     probe.close()
     assert [email for email, at in works_at.items() if went_at[email] < at] == []
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Iterator[Project]:
+    """A project on a local cloud where grants work at once."""
+    environment = Environment("local", Settings(tmp_path))
+    target = LocalTarget(environment, project_id=PROJECT, region="europe-west1", propagation="none")
+    target.prepare()
+    yield Project(target)
+    stop_cloud_of(environment)
+
+
+def waiting_for(project: Project, grant: Grant, then: Callable[[], None]) -> EffectiveGrant:
+    """Wait for a grant; once it was tried in vain do something, which must make it work."""
+    probe = project.probe()
+    tried: list[Tried] = []
+
+    class Watched:
+        def try_group(self, group: GrantGroup) -> Mapping[Grant, Tried]:
+            found = probe.try_group(group)
+            tried.append(found[grant])
+            if len(tried) == 2:
+                then()
+            return found
+
+    (effective,) = wait_until_effective([grant], Watched(), QUICK)
+    probe.close()
+    assert [found.works for found in tried[:2]] == [False, False]
+    return effective
+
+
+def test_an_account_that_is_not_found_yet_is_waited_for(prompt: Project) -> None:
+    """0.6: minting its token is refused at first, and then the grant counts as any other."""
+    late, account = (name.replace("cart-sa", "late-sa") for name in (MEMBER, ACCOUNT))
+
+    def make_it() -> None:
+        body: dict[str, object] = {"accountId": "late-sa"}
+        prompt.call("POST", "iam", f"projects/{PROJECT}/serviceAccounts", body)
+        role = "roles/iam.serviceAccountTokenCreator"
+        prompt.bind("iam", account, role, prompt.target.deployer)
+        prompt.bind("pubsub", TOPIC, "roles/pubsub.publisher", late)
+
+    grant = on_topic("roles/pubsub.publisher", late)
+    effective = waiting_for(prompt, grant, make_it)
+    assert effective.was_awaited
+    assert effective.tested_by is TestedBy.IMPERSONATION
+
+
+def test_an_api_that_was_just_enabled_is_waited_for(prompt: Project) -> None:
+    """0.6: its refusals are no failure of the run."""
+    deployer = prompt.target.deployer
+    usage = f"projects/{PROJECT}/services/pubsub.googleapis.com"
+    prompt.call("POST", "serviceusage", f"{usage}:disable", {"checkIfServiceHasUsage": "SKIP"})
+    effective = waiting_for(
+        prompt,
+        on_topic("roles/pubsub.publisher", deployer),
+        lambda: prompt.call("POST", "serviceusage", f"{usage}:enable") and None,
+    )
+    assert effective.was_awaited
+
+
+def test_a_timeout_says_what_is_missing_and_what_to_check(prompt: Project) -> None:
+    """0.6: member, role, resource and the cloud's own reason of each, and what to look at."""
+    deployer = prompt.target.deployer
+    prompt.bind("iam", ACCOUNT, "roles/iam.serviceAccountTokenCreator", deployer)
+    stranger = MEMBER.replace("cart-sa", "nobody-knows")
+    grants = [
+        on_topic("roles/pubsub.publisher"),
+        on_topic("roles/pubsub.publisher", stranger),
+        Grant(MEMBER, "roles/run.invoker", NO_SERVICE, "services", "f", ""),
+    ]
+    probe = prompt.probe()
+    with pytest.raises(GrantsNotEffective) as caught:
+        wait_until_effective(grants, probe, replace(QUICK, deadline_s=0.3))
+    probe.close()
+    no_grant, no_account, no_api = caught.value.missing
+    role = "roles/pubsub.publisher on topic orders for"
+    assert no_grant == f"{role} {MEMBER} (no pubsub.topics.publish)"
+    assert no_account.startswith(f"{role} {stranger} ({deployer} cannot impersonate it yet: 403")
+    assert "(or it may not exist)" in no_account
+    assert no_api.startswith(f"roles/run.invoker on service cart for {MEMBER} (403 Cloud Run Admin")
+    assert "it is disabled. Enable it by visiting" in no_api
+    for what in ("policy", "accounts exist", "APIs are enabled", "deny policy"):
+        assert what in caught.value.hint
 
 
 def test_the_window_is_longer_than_any_false_start() -> None:

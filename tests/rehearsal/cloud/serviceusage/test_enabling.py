@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rehearsal.cloud.iam.propagation import TIME_SCALE, Delays, Propagation
+
 SERVICES = "/serviceusage/v1/projects/local-proj/services"
 ENABLED = {"filter": "state:ENABLED", "fields": "services/name,nextPageToken", "pageSize": "200"}
 
@@ -31,6 +33,22 @@ def test_enabling_is_an_operation_polled_on_v1beta1(start_cloud: Any, expect: An
         assert "run.googleapis.com" not in _enabled(cloud, expect)
         answer = expect(cloud.deployer.get(f"{SERVICES}/run.googleapis.com"))
         assert answer["state"] == "DISABLED"
+
+
+def test_an_api_just_enabled_refuses_calls_for_a_moment(start_cloud: Any, expect: Any) -> None:
+    """As Google does, with the refusal that providers wait out; listed as enabled it is at once."""
+    api, secrets = "secretmanager.googleapis.com", "/secretmanager/v1/projects/local-proj/secrets"
+    lag_s = Delays(Propagation.REALISTIC, seed=0).until_api_is_served(api)
+    assert 0 < lag_s <= 30 * TIME_SCALE
+    with start_cloud(Propagation.REALISTIC) as cloud:
+        expect(cloud.deployer.post(f"{SERVICES}/{api}:enable", json={}))
+        assert api in _enabled(cloud, expect)
+        refused = expect(cloud.deployer.get(secrets), 403)
+        assert "If you enabled this API recently, wait a few minutes" in refused["error"]["message"]
+        cloud.clock.ahead_s += lag_s
+        expect(cloud.deployer.get(secrets))
+        expect(cloud.deployer.post(f"{SERVICES}/{api}:enable", json={}))
+        expect(cloud.deployer.get(secrets))
 
 
 def test_impossible_requests_are_refused(start_cloud: Any, expect: Any) -> None:
