@@ -10,8 +10,7 @@ from rich.markup import escape
 
 from orchestration.cli.console import output
 from orchestration.cli.reporting import new_table, true_status
-from orchestration.conductor.records import RunRecord, runs
-from orchestration.conductor.rolling_back import RELEASE_OPTION
+from orchestration.conductor.records import RELEASE_OPTION, RunRecord, runs
 from orchestration.environments import Environment
 from orchestration.releases.store import ReleaseStore
 from orchestration.settings import Settings
@@ -50,7 +49,7 @@ def show_runs(env: str, *, as_json: bool) -> None:
 
 
 def _kind(run: RunRecord) -> str:
-    if RELEASE_OPTION not in run.inputs.options:
+    if not run.is_rollback:
         return "up"
     return f"rollback to {run.inputs.options[RELEASE_OPTION] or 'nothing'}"
 

@@ -26,6 +26,8 @@ from orchestration.settings import Settings
 
 RECORD_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
+# The option under which a rollback's record names the release it goes to; empty: to nothing.
+RELEASE_OPTION = "rollback_to"
 
 
 class RunStatus(StrEnum):
@@ -90,6 +92,13 @@ class RunRecord(BaseModel):
     phases: tuple[PhaseRecord, ...] = ()
     state: RunState = RunState()
     error: ErrorRecord | None = None
+    # The release that stands after a rollback, empty for nothing; None if the run went forward.
+    rolled_back_to: str | None = None
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it is a `conductor rollback`, not an `up`."""
+        return RELEASE_OPTION in self.inputs.options
 
 
 def new_run_id(now: datetime) -> str:
@@ -150,9 +159,16 @@ class RunRecorder:
         self.record.state = state
         self._save()
 
-    def finish(self, status: RunStatus, error: ConductorError | None = None) -> None:
+    def finish(
+        self,
+        status: RunStatus,
+        error: ConductorError | None = None,
+        *,
+        rolled_back_to: str | None = None,
+    ) -> None:
         """Close the record."""
         self.record.status = status
+        self.record.rolled_back_to = rolled_back_to
         self.record.ended_at = datetime.now(UTC)
         if error is not None:
             self.record.error = ErrorRecord(
@@ -196,17 +212,32 @@ def find_run(run_id: str, settings: Settings) -> RunRecord:
 
 
 def recorded_phases(runs_dir: Path, since: datetime) -> dict[Phase, PhaseOutcome]:
-    """Find the newest success of each phase in the runs since an environment was made."""
-    found: dict[Phase, PhaseOutcome] = {}
+    """Find what still stands of each phase in the runs since an environment was made.
+
+    A phase counts as it last ended: one that failed after a success may have changed half of it.
+    """
+    found: dict[Phase, PhaseOutcome | None] = {}
+    for record in _standing(runs_dir, since):
+        outcome = PhaseOutcome(record.run_id, record.inputs.architecture_sha256, record.state)
+        for noted in reversed(record.phases):
+            has_succeeded = noted.status is RunStatus.SUCCEEDED
+            found.setdefault(Phase(noted.phase), outcome if has_succeeded else None)
+    return {phase: outcome for phase, outcome in found.items() if outcome is not None}
+
+
+def _standing(runs_dir: Path, since: datetime) -> Iterator[RunRecord]:
+    """Yield the runs, the newest first, whose work no rollback has taken back."""
+    release: str | None = None
     for record in runs(runs_dir):
         if record.started_at < since:
-            break
-        if record.status in UNDONE:
+            return
+        if release is not None and record.run_id != release:
             continue
-        for noted in record.phases:
-            if noted.status is RunStatus.SUCCEEDED:
-                outcome = PhaseOutcome(
-                    record.run_id, record.inputs.architecture_sha256, record.state
-                )
-                found.setdefault(Phase(noted.phase), outcome)
-    return found
+        release = None
+        if record.status is RunStatus.ROLLED_BACK and record.rolled_back_to:
+            release = record.rolled_back_to
+        elif record.status in UNDONE or record.is_rollback:
+            # Nothing stands, or nobody knows what.
+            return
+        else:
+            yield record

@@ -103,6 +103,10 @@ class RunReport(Part):
     images: dict[str, str]
     urls: dict[str, str]
     error: ErrorReport | None
+    rolled_back_to: str | None = Field(
+        description="The release that stands after a rollback, empty for nothing."
+        " Null for a run that was not rolled back."
+    )
 
 
 def report_of(record: RunRecord, journal: Sequence[JournalEntry]) -> RunReport:
@@ -128,6 +132,7 @@ def report_of(record: RunRecord, journal: Sequence[JournalEntry]) -> RunReport:
         images=dict(record.state.images.images) if record.state.images else {},
         urls=record.state.urls,
         error=ErrorReport(**record.error.model_dump()) if record.error else None,
+        rolled_back_to=record.rolled_back_to,
     )
 
 

@@ -14,6 +14,7 @@ from orchestration.conductor.assembly import event_forwarder
 from orchestration.conductor.events import Observer, RunEventKind, RunLog
 from orchestration.conductor.journal import StepEvent, not_undone
 from orchestration.conductor.records import (
+    RELEASE_OPTION,
     RunInputs,
     RunRecord,
     RunRecorder,
@@ -27,11 +28,8 @@ from orchestration.durable.lease import Lease, held_lease
 from orchestration.durable.workflows import RunEnd, launched
 from orchestration.environments import Environment
 from orchestration.errors import ConductorError, Interrupted, Stuck, UsageError
-from orchestration.releases.rollback import Rollback, UndoStep, layer_order, plan_rollback
+from orchestration.releases.rollback import Rollback, UndoStep, steps_back
 from orchestration.releases.store import Release, ReleaseStore
-
-# The option under which a rollback's record names the release it goes to; empty: to nothing.
-RELEASE_OPTION = "rollback_to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,8 @@ def plan_return(
 ) -> RollbackPlan:
     """Decide where to go back to: the release asked for, else the one before what stands now.
 
-    What stands after a run that failed, died or was stopped is no release: then it is the live one.
+    A rollback that has not come to its end goes where it was going. What stands after any other run
+    that made no release is none: then it is the live one.
 
     Raises:
         UsageError: there is no such release, or none before the live one.
@@ -57,13 +56,10 @@ def plan_return(
     run = last_run(environment.runs_dir)
     if to is not None:
         release: Release | None = releases.find(to)
-    elif (
-        run is not None and run.status is RunStatus.RUNNING and RELEASE_OPTION in run.inputs.options
-    ):
-        # A rollback that was killed goes where it was going.
+    elif run is not None and _is_unfinished_rollback(run):
         wanted = run.inputs.options[RELEASE_OPTION]
         release = releases.find(wanted) if wanted else None
-    elif run is not None and run.status in {RunStatus.SUCCEEDED, RunStatus.ROLLED_BACK}:
+    elif run is not None and _left_a_release(run, live):
         release = releases.before(live) if live is not None else None
         if release is None:
             raise UsageError(
@@ -73,12 +69,21 @@ def plan_return(
     else:
         release = live
     held = operations.resource_counts(f"{environment.name}.")
-    return RollbackPlan(release, plan_rollback(tuple(held), held, release, layer_order))
+    had = release.stacks if release is not None else {}
+    return RollbackPlan(release, steps_back(releases, release, tuple({**held, **had}), held))
 
 
 def _is_unfinished_rollback(run: RunRecord) -> bool:
-    ended = {RunStatus.SUCCEEDED, RunStatus.ROLLED_BACK}
-    return RELEASE_OPTION in run.inputs.options and run.status not in ended
+    """Whether a rollback was killed, stopped, or left something that could not be undone."""
+    return run.is_rollback and run.status is not RunStatus.ROLLED_BACK
+
+
+def _left_a_release(run: RunRecord, live: Release | None) -> bool:
+    """Whether what stands after the newest run is the live release, or nothing."""
+    if run.status is RunStatus.SUCCEEDED:
+        # A run of some phases only may have made none.
+        return live is None or run.run_id == live.release_id
+    return run.status is RunStatus.ROLLED_BACK
 
 
 def run_rollback(
@@ -150,7 +155,7 @@ def _run(
     if plan.release is not None:
         releases.make_current(release_id)
     log.emit(RunEventKind.RUN_FINISHED, urls={})
-    recorder.finish(RunStatus.ROLLED_BACK)
+    recorder.finish(RunStatus.ROLLED_BACK, rolled_back_to=release_id)
     return recorder.record
 
 

@@ -21,6 +21,7 @@ from orchestration.conductor.assembly import (
 from orchestration.conductor.conductor import Conductor
 from orchestration.conductor.events import Observer, RunEventKind, RunLog
 from orchestration.conductor.journal import not_undone
+from orchestration.conductor.phases import Phase
 from orchestration.conductor.records import (
     RunInputs,
     RunRecord,
@@ -158,7 +159,9 @@ class _Up:
             raise KeyboardInterrupt
         if end is not RunEnd.SUCCEEDED:
             raise self._failure(end, script.error, left)
-        self._releases.keep(self._release())
+        if Phase.SERVICES in self._options.phases:
+            # What only began to go live, with phases left out at the end, is no release.
+            self._releases.keep(self._release())
         self._log.emit(RunEventKind.RUN_FINISHED, urls=dict(self._recorder.record.state.urls))
         self._recorder.finish(RunStatus.SUCCEEDED)
         return self._recorder.record
@@ -190,7 +193,6 @@ class _Up:
                 self._log,
                 event_forwarder(self._log),
             ),
-            self._live,
             lambda: journal.read(self._run_id),
         )
         return RunScript(
@@ -210,6 +212,7 @@ class _Up:
             program_sha256=program_digest(self._environment.settings.project_dir),
             images=dict(record.state.images.images) if record.state.images else {},
             stacks=self._operations.resource_counts(f"{self._environment.name}."),
+            follows=self._live.release_id if self._live is not None else "",
         )
 
     def _failure(self, end: RunEnd, error: Exception | None, left: Sequence[str]) -> Exception:
@@ -230,7 +233,12 @@ class _Up:
                 f" {self._environment.name}` goes on undoing, or `conductor up` goes on",
             )
         self._log.emit(RunEventKind.RUN_FAILED, code=shown.code, message=shown.message)
-        self._recorder.finish(STATUS_OF_END[end], shown)
+        live = self._live.release_id if self._live is not None else ""
+        self._recorder.finish(
+            STATUS_OF_END[end],
+            shown,
+            rolled_back_to=live if end is RunEnd.ROLLED_BACK else None,
+        )
         shown.__cause__ = error if shown is not error else None
         return error if end is RunEnd.FAILED else shown
 

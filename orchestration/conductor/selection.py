@@ -1,7 +1,8 @@
 """Which phases a run does, and what must be on record for those that it leaves out.
 
 Pure: records come in as values. A phase that is left out must have succeeded in this environment
-before, with the same architecture, so that what it handed on still holds (requirement 0.14).
+before, with the same architecture, so that what it handed on still holds (requirement 0.14):
+`records.recorded_phases` knows which successes do.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def state_for(
     for phase in needed:
         outcome = recorded.get(phase)
         if outcome is None:
-            missing.append(f"phase {int(phase)} ({phase.title}) has never succeeded here")
+            missing.append(f"phase {int(phase)} ({phase.title}) has no success that still stands")
         elif outcome.architecture_sha256 != architecture_sha256:
             missing.append(
                 f"phase {int(phase)} ({phase.title}) last succeeded with another architecture"

@@ -7,7 +7,7 @@ account that it runs as. Data is kept, in the cloud and in the state, and is lis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.automation.results import OnStackEvent
@@ -15,13 +15,12 @@ from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.errors import ConductorError
 from orchestration.releases.data import bears_data, take_down
+from orchestration.releases.ordering import StackOrder
 from orchestration.releases.store import Release, ReleaseStore
 from orchestration.wording import counted
 
 DESTROY = "destroy"
 RESTORE = "restore"
-# Layers in the order in which they depend on each other.
-LAYERS = ("foundation", "images", "director", "dataflow", "services")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,9 @@ def plan_rollback(
     touched: Sequence[str],
     held: Mapping[str, int],
     release: Release | None,
-    order: Callable[[str], tuple[int, str]],
+    *,
+    now: StackOrder,
+    then: StackOrder,
 ) -> tuple[UndoStep, ...]:
     """Say what takes stacks back to a release, or to nothing where there is none.
 
@@ -53,23 +54,38 @@ def plan_rollback(
         touched: the stacks that the run may have changed.
         held: how many resources each existing stack holds now.
         release: what to go back to.
-        order: a stack's place in the order of dependence.
+        now: the order of the stacks as they stand.
+        then: the order of the release's stacks.
     """
     if release is None:
         # The old release or nothing: what earlier failed runs have left goes too.
         gone = [stack for stack, count in held.items() if count]
-        return tuple(UndoStep(DESTROY, s) for s in sorted(gone, key=order, reverse=True))
-    created = [s for s in touched if held.get(s) and not release.stacks.get(s)]
-    changed = [s for s in touched if release.stacks.get(s)]
+        return tuple(UndoStep(DESTROY, s) for s in sorted(gone, key=now, reverse=True))
+    changed = [s for s in touched if release.stacks.get(s) and then.declares(s)]
+    # What neither architecture has was left over before the release, and stays as it is.
+    created = [
+        s
+        for s in touched
+        if held.get(s) and s not in changed and (now.declares(s) or not release.stacks.get(s))
+    ]
     return (
-        *(UndoStep(DESTROY, stack) for stack in sorted(created, key=order, reverse=True)),
-        *(UndoStep(RESTORE, stack) for stack in sorted(changed, key=order)),
+        *(UndoStep(DESTROY, stack) for stack in sorted(created, key=now, reverse=True)),
+        *(UndoStep(RESTORE, stack) for stack in sorted(changed, key=then)),
     )
 
 
-def layer_order(stack: str) -> tuple[int, str]:
-    """Place a stack by its layer; within a layer by name."""
-    return LAYERS.index(stack.split(".")[1]), stack
+def steps_back(
+    releases: ReleaseStore, release: Release | None, touched: Sequence[str], held: Mapping[str, int]
+) -> tuple[UndoStep, ...]:
+    """Plan a rollback by the architecture that stands and the one that the release was made of."""
+    then = releases.architecture_of(release) if release is not None else None
+    return plan_rollback(
+        touched,
+        held,
+        release,
+        now=StackOrder(releases.planned_architecture()),
+        then=StackOrder(then),
+    )
 
 
 class Rollback:
@@ -88,6 +104,10 @@ class Rollback:
         self._release = release
         self._log = log
         self._on_event = on_event
+
+    def steps(self, touched: Sequence[str], held: Mapping[str, int]) -> tuple[UndoStep, ...]:
+        """Say what takes the stacks that were touched back, in order."""
+        return steps_back(self._releases, self._release, touched, held)
 
     def undo(self, step: UndoStep) -> None:
         """Destroy or restore one stack.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from architecture.findings import InvalidArchitecture
 from architecture.loading import load
 from architecture.model import Architecture
 from orchestration.environments import Environment, write_atomically
@@ -36,6 +37,8 @@ class Release(BaseModel):
     images: Mapping[str, str]
     # Every stack with the number of resources that it held.
     stacks: Mapping[str, int]
+    # The release that was live before it; nothing for the first.
+    follows: str = ""
 
 
 class ReleaseStore:
@@ -78,10 +81,19 @@ class ReleaseStore:
     def current_architecture(self) -> Architecture | None:
         """Give the hydrated architecture of the live release; None before the first."""
         release = self.current()
-        if release is None:
-            return None
+        return self.architecture_of(release) if release is not None else None
+
+    def architecture_of(self, release: Release) -> Architecture | None:
+        """Give the hydrated architecture of a release; None if it was kept without."""
         kept = self._folder / release.release_id / self._environment.architecture_file.name
         return load(kept).architecture if kept.is_file() else None
+
+    def planned_architecture(self) -> Architecture | None:
+        """Give the hydrated architecture that the stacks read now; None if it cannot be read."""
+        try:
+            return load(self._environment.architecture_file).architecture
+        except InvalidArchitecture:
+            return None
 
     def find(self, release_id: str) -> Release:
         """Give a release by its id.
@@ -96,7 +108,12 @@ class ReleaseStore:
         return found
 
     def before(self, release: Release) -> Release | None:
-        """Give the release that was live before this one; None if it was the first."""
+        """Give the release that was live before this one; None if it was the first.
+
+        After a rollback that is not the one made before it.
+        """
+        if release.follows and (found := self._read(release.follows)) is not None:
+            return found
         earlier = (old for old in self._records() if old.release_id < release.release_id)
         return next(earlier, None)
 

@@ -8,8 +8,7 @@ from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.journal import JournalEntry, StepEvent
 from orchestration.conductor.phases import Phase
 from orchestration.conductor.selection import BY_WORD
-from orchestration.releases.rollback import Rollback, UndoStep, layer_order, plan_rollback
-from orchestration.releases.store import Release
+from orchestration.releases.rollback import Rollback, UndoStep
 
 # The layers whose stacks a phase changes.
 LAYERS_OF_PHASE: Mapping[Phase, frozenset[str]] = {
@@ -28,13 +27,11 @@ class RunUnwinding:
         environment: str,
         operations: StackOperations,
         rollback: Rollback,
-        release: Release | None,
         journal: Callable[[], Iterable[JournalEntry]],
     ) -> None:
         self._environment = environment
         self._operations = operations
         self._rollback = rollback
-        self._release = release
         self._journal = journal
 
     def steps(self) -> list[str]:
@@ -48,7 +45,7 @@ class RunUnwinding:
             return []
         held = self._operations.resource_counts(f"{self._environment}.")
         touched = [stack for stack in held if stack.split(".")[1] in layers]
-        return [str(step) for step in plan_rollback(touched, held, self._release, layer_order)]
+        return [str(step) for step in self._rollback.steps(touched, held)]
 
     def undo(self, step: str) -> None:
         """Undo one of them; may be called again.

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from architecture.model import Architecture
 from orchestration.automation.results import HeldResource
 from orchestration.environments import Environment
 from orchestration.errors import UsageError
 from orchestration.releases.data import bears_data, without_data
-from orchestration.releases.rollback import DESTROY, RESTORE, UndoStep, layer_order, plan_rollback
+from orchestration.releases.ordering import StackOrder
+from orchestration.releases.rollback import DESTROY, RESTORE, UndoStep, plan_rollback
 from orchestration.releases.store import KEPT_RELEASES, Release, ReleaseStore
 from orchestration.settings import Settings
 
+BY_LAYER = StackOrder(None)
 STACKS = (
     "dev.foundation",
     "dev.images",
@@ -44,7 +49,7 @@ def release(number: int, **stacks: int) -> Release:
 def test_without_a_release_everything_goes_the_last_first() -> None:
     """Step 4, item 6: the old release or nothing, never a mix."""
     held = dict.fromkeys(STACKS, 3)
-    plan = plan_rollback(["dev.services.a"], held, None, layer_order)
+    plan = plan_rollback(["dev.services.a"], held, None, now=BY_LAYER, then=BY_LAYER)
     assert [step.stack for step in plan] == [
         "dev.services.b",
         "dev.services.a",
@@ -68,7 +73,7 @@ def test_what_the_release_had_comes_back_and_what_it_had_not_goes(
     """Design 5: created stacks are destroyed in reverse, then changed ones restored in order."""
     touched = data.draw(st.lists(st.sampled_from(STACKS), unique=True))
     old = Release.model_validate({**release(1).model_dump(), "stacks": before})
-    plan = plan_rollback(touched, held, old, layer_order)
+    plan = plan_rollback(touched, held, old, now=BY_LAYER, then=BY_LAYER)
     destroyed = [step.stack for step in plan if step.verb == DESTROY]
     restored = [step.stack for step in plan if step.verb == RESTORE]
     assert plan == tuple(
@@ -76,8 +81,54 @@ def test_what_the_release_had_comes_back_and_what_it_had_not_goes(
     )
     assert set(destroyed) == {s for s in touched if held.get(s) and not before.get(s)}
     assert set(restored) == {s for s in touched if before.get(s)}
-    assert destroyed == sorted(destroyed, key=layer_order, reverse=True)
-    assert restored == sorted(restored, key=layer_order)
+    assert destroyed == sorted(destroyed, key=BY_LAYER, reverse=True)
+    assert restored == sorted(restored, key=BY_LAYER)
+
+
+def chain(*dataflows: str) -> Architecture:
+    """Make an architecture in which each dataflow subscribes to the topic of the one before."""
+    flows: dict[str, Any] = {
+        name: {
+            "resources": {
+                "topics": [{"name": f"{name}-topic"}],
+                "subscriptions": [{"name": f"{name}-in", "topic": f"{before}-topic"}],
+            }
+        }
+        for before, name in pairwise(dataflows)
+    }
+    flows[dataflows[0]] = {"resources": {"topics": [{"name": f"{dataflows[0]}-topic"}]}}
+    director = {
+        "name": "director",
+        "service_account": "director-sa",
+        "command_topic": {"name": "commands"},
+        "completion_topic": {"name": "completions"},
+    }
+    return Architecture.model_validate(
+        {"name": "shop", "region": "r1", "service_manager_spec": director, "dataflows": flows}
+    )
+
+
+def test_dataflows_come_back_after_those_that_they_need_and_go_before() -> None:
+    """Design 5: a subscription cannot return before the topic of another dataflow."""
+    held = dict.fromkeys(("dev.dataflow.a", "dev.dataflow.b", "dev.dataflow.c"), 2)
+    order = StackOrder(chain("c", "a", "b"))
+    old = release(1).model_copy(update={"stacks": held})
+    back = plan_rollback(tuple(held), held, old, now=order, then=order)
+    assert [step.stack[-1] for step in back] == ["c", "a", "b"]
+    down = plan_rollback(tuple(held), held, None, now=order, then=order)
+    assert [step.stack[-1] for step in down] == ["b", "a", "c"]
+
+
+def test_what_was_left_over_before_the_release_is_left_alone() -> None:
+    """A dataflow that was dropped from the file is no part of the release that came after."""
+    held = {"dev.dataflow.a": 3, "dev.dataflow.old": 3}
+    old = release(1).model_copy(update={"stacks": held})
+    order = StackOrder(chain("a"))
+    plan = plan_rollback(tuple(held), held, old, now=order, then=order)
+    assert plan == (UndoStep(RESTORE, "dev.dataflow.a"),)
+    taken_up = StackOrder(chain("a", "old"))
+    again = plan_rollback(tuple(held), held, old, now=taken_up, then=order)
+    assert UndoStep(DESTROY, "dev.dataflow.old") in again
 
 
 def resource(name: str, kind: str, parent: str = "", **inputs: str) -> HeldResource:
@@ -144,6 +195,9 @@ def test_a_release_brings_back_what_its_stacks_were_made_of(environment: Environ
     assert store.current() == release(2)
     assert store.before(release(2)) == release(1)
     assert store.before(release(1)) is None
+    third = release(3).model_copy(update={"follows": release(1).release_id})
+    store.keep(third)
+    assert store.before(third) == release(1), "it was live after a rollback"
     store.restore(release(1))
     assert environment.architecture_file.read_text() == "one"
     assert (environment.contexts_dir / "cart" / "main.py").read_text() == "one"
