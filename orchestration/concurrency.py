@@ -1,7 +1,8 @@
 """Running independent work side by side without abandoning any of it, and stopping on Ctrl-C.
 
 A keyboard interrupt reaches the main thread only; work in other threads asks here whether it
-should go on waiting.
+should go on waiting. Where an exception could come between an effect and its record, Ctrl-C is a
+request instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from orchestration.errors import ConductorError, Interrupted
 T = TypeVar("T")
 
 _stopping = threading.Event()
+_by_request = threading.Event()
 _on_stop: set[Callable[[], None]] = set()
 
 
@@ -51,6 +53,27 @@ def pause(seconds: float) -> None:
     """
     _stopping.wait(seconds)
     refuse_when_stopping()
+
+
+@contextmanager
+def stopped_by_request() -> Iterator[None]:
+    """Have Ctrl-C raise nothing while the block runs: what it does asks whether it is to stop.
+
+    Signals are the main thread's; in another one this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _by_request.set()
+    try:
+        yield
+    finally:
+        _by_request.clear()
+
+
+def is_stopped_by_request() -> bool:
+    """Whether the main thread itself looks for Ctrl-C, and must not be interrupted by it."""
+    return _by_request.is_set()
 
 
 @contextmanager

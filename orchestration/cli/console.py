@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.markup import escape
 
-from orchestration.concurrency import stop_waiting
+from orchestration.concurrency import is_stopped_by_request, stop_waiting
 from orchestration.errors import ArchitectureInvalid, ConductorError, PrerequisitesMissing
 
 Handler: TypeAlias = "Callable[[int, FrameType | None], Any] | int | None"
@@ -111,4 +111,5 @@ def _on_stop(_number: int, _frame: FrameType | None) -> None:
     # The exception alone is not enough: where it arises, foreign code may swallow it. Elsewhere,
     # because the interrupted code may hold the lock that is needed to say so.
     threading.Thread(target=stop_waiting, daemon=True).start()
-    raise KeyboardInterrupt
+    if not is_stopped_by_request():
+        raise KeyboardInterrupt

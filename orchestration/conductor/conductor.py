@@ -160,6 +160,7 @@ class Conductor:
     def _deploy_services(self) -> str:
         self._state.services = ()
         for level in self._planned.levels:
+            refuse_when_stopping()
             deployed = run_all(
                 {name: _bind(self._parts.deployment.deploy_services, name) for name in level}
             )

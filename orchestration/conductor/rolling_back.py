@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from orchestration.automation.results import Json
 from orchestration.automation.stacks import StackOperations
+from orchestration.concurrency import refuse_when_stopping, stopped_by_request
 from orchestration.conductor.assembly import event_forwarder
 from orchestration.conductor.events import Observer, RunEventKind, RunLog
 from orchestration.conductor.journal import StepEvent, not_undone
@@ -105,6 +106,7 @@ def run_rollback(
     with (
         opened_database(database_url(database, environment.database_file)) as engine,
         held_lease(engine, environment, f"conductor rollback --env {environment.name}") as lease,
+        stopped_by_request(),
     ):
         return _run(environment, operations, plan, observers, engine=engine, lease=lease)
 
@@ -195,6 +197,7 @@ class RollbackScript:
         """Bring one stack back; one that cannot be is left for the end."""
         self._journal.add(self._run_id, step, StepEvent.UNDO_STARTED)
         try:
+            refuse_when_stopping()
             self._rollback.undo(UndoStep.parse(step))
         except Interrupted as error:
             self._journal.add(self._run_id, step, StepEvent.UNDO_FAILED, error.code)

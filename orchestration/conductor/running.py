@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from orchestration.artifacts.planner import HydratedFile
+from orchestration.concurrency import stopped_by_request
 from orchestration.conductor.assembly import (
     OnFailure,
     RunOptions,
@@ -90,6 +91,7 @@ def run_up(
     with (
         opened_database(database_url(options.database_url, environment.database_file)) as engine,
         held_lease(engine, environment, f"conductor up --env {environment.name}") as lease,
+        stopped_by_request(),
     ):
         up = _Up(environment, target, options, inputs, observers, died=died, queued=queued)
         return up.run(file, known, engine, lease)

@@ -131,6 +131,13 @@ class Rehearsal:
         found: dict[str, Any] = json.loads(newest.read_text())
         return found
 
+    def disturb(self, *rules: dict[str, Any]) -> None:
+        """Put these fault rules in place of all that its local cloud has."""
+        file = self.folder / "faults.yaml"
+        file.write_text(json.dumps({"rules": rules}))
+        done = self.run("cloud", "faults", "set", str(file))
+        assert done.returncode == 0, done.stderr
+
     def calls(self) -> list[dict[str, Any]]:
         """Read every call that the local cloud has seen; none when it was never started."""
         path = self.folder / ".conductor" / "local" / "cloud" / "calls.jsonl"
