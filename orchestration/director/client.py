@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -30,6 +32,7 @@ from orchestration.errors import CloudUnreachable, DirectorRefused, DirectorSile
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+    from google.cloud.pubsub_v1.subscriber.futures import StreamingPullFuture
     from google.cloud.pubsub_v1.subscriber.message import Message
 
 log = structlog.get_logger(__name__)
@@ -40,6 +43,8 @@ RETENTION_S = 3600
 # A publish that takes longer is repeated anyway.
 PUBLISH_TIMEOUT_S = 5.0
 DELETE_TIMEOUT_S = 5.0
+# Acknowledgements under way need the connection; a cloud that is away gets none of them.
+PULL_END_TIMEOUT_S = 2.0
 
 
 class RemoteDirectorClient:
@@ -127,7 +132,7 @@ class RemoteDirectorClient:
         self._broken = None
         future = self._subscriber.subscribe(self._subscription, callback=self._receive)
         future.add_done_callback(lambda done: self._pull_ended(done.exception))
-        self._stop_pull = future.cancel
+        self._stop_pull = partial(_end, future)
 
     def call(self, command: Command, timeout_s: float) -> Completion:
         """Send a command and wait for its completion.
@@ -204,6 +209,14 @@ class RemoteDirectorClient:
             hint="look at the director's log and at its command subscription, then run"
             " `conductor up` again",
         )
+
+
+def _end(pull: StreamingPullFuture) -> None:
+    """End a pull and wait until it needs its connection no more."""
+    pull.cancel()
+    # How it ended is its callback's matter.
+    with suppress(Exception):
+        pull.result(timeout=PULL_END_TIMEOUT_S)
 
 
 def _checked(command: Command, completion: Completion) -> Completion:

@@ -9,12 +9,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeAlias
+
+import httpx
 
 ROOT = Path(__file__).parents[2]
 COMMAND_TIMEOUT_S = 150
+
+# A signal to the command, or whatever else is to happen meanwhile.
+Action: TypeAlias = "signal.Signals | Callable[[], object]"
 
 
 class Rehearsal:
@@ -30,6 +35,12 @@ class Rehearsal:
         shutil.copytree(ROOT / "testdata", folder / "testdata", ignore=ignored)
         self.architecture = folder / "testdata" / "architectures" / "tracer.yaml"
         self.services = folder / "testdata" / "services"
+
+    def without_preflight(self) -> Self:
+        """Have the services' pre-flight tests pass at once, where they are not what is tested."""
+        for test in self.services.glob("*/preflight_test.py"):
+            test.write_text('def test_nothing():\n    """Pass."""\n')
+        return self
 
     def environ(self) -> dict[str, str]:
         """Give the environment of this project's commands."""
@@ -47,20 +58,23 @@ class Rehearsal:
         return self.at(line, number, *words, env=env)
 
     def at(
-        self,
-        line: str,
-        what: signal.Signals | Callable[[], None],
-        *words: str,
-        env: str = "local",
+        self, line: str, what: Action, *words: str, env: str = "local"
     ) -> subprocess.CompletedProcess[str]:
         """Run a command; at the first output line that starts so, signal it or do something."""
+        return self.watched({line: what}, *words, env=env)
+
+    def watched(
+        self, actions: Mapping[str, Action], *words: str, env: str = "local"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; do each action at the first output line that starts as its key says."""
         # A test run in the background ignores Ctrl-C, and its children would inherit that.
         program = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
             "from orchestration.cli.main import main; main()"
         )
-        arguments = [sys.executable, "-c", program, *words, "--env", env]
+        arguments = [sys.executable, "-c", program, *_said(words, env)]
         heard = []
+        left = dict(actions)
         with (
             tempfile.TemporaryFile("w+") as stderr,
             subprocess.Popen(
@@ -77,23 +91,20 @@ class Rehearsal:
             try:
                 for said in process.stdout:
                     heard.append(said)
-                    if said.startswith(line):
-                        _do(what, process)
-                        heard.append(process.stdout.read())
-                        code = process.wait(COMMAND_TIMEOUT_S)
-                        stderr.seek(0)
-                        return subprocess.CompletedProcess(
-                            arguments, code, "".join(heard), stderr.read()
-                        )
+                    for line in [line for line in left if said.startswith(line)]:
+                        _do(left.pop(line), process)
+                code = process.wait(COMMAND_TIMEOUT_S)
             finally:
                 # A test that ran out of time must not wait for it.
                 process.kill()
-        raise AssertionError(f"{line!r} was never said: {''.join(heard)}")
+            stderr.seek(0)
+            assert not left, f"{list(left)} was never said: {''.join(heard)}{stderr.read()}"
+            return subprocess.CompletedProcess(arguments, code, "".join(heard), stderr.read())
 
     def run(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
         """Run `conductor WORDS --env ENV` to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "orchestration.cli.main", *words, "--env", env],
+            [sys.executable, "-m", "orchestration.cli.main", *_said(words, env)],
             env=self.environ(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -133,25 +144,59 @@ class Rehearsal:
 
     def disturb(self, *rules: dict[str, Any]) -> None:
         """Put these fault rules in place of all that its local cloud has."""
-        file = self.folder / "faults.yaml"
-        file.write_text(json.dumps({"rules": rules}))
-        done = self.run("cloud", "faults", "set", str(file))
-        assert done.returncode == 0, done.stderr
+        self._ask_cloud("PUT", "faults", {"rules": rules})
 
     def calls(self) -> list[dict[str, Any]]:
         """Read every call that the local cloud has seen; none when it was never started."""
         path = self.folder / ".conductor" / "local" / "cloud" / "calls.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        # One that is just being written, or was when the cloud was killed, has no end.
+        lines = [line for line in path.read_text().splitlines() if line.endswith("}")]
+        return [json.loads(line) for line in lines]
+
+    def cloud_record(self) -> dict[str, Any]:
+        """Read what the local cloud has written down of itself."""
+        path = self.folder / ".conductor" / "local" / "cloud" / "cloud.json"
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    def service_process(self, name: str) -> int | None:
+        """Ask the local cloud for the process of a service; None when it does not run."""
+        try:
+            listed = self._ask_cloud("GET", "services")["services"]
+        except httpx.HTTPError:
+            return None
+        found: dict[str, int | None] = {
+            item["name"].rpartition("/")[2]: item["pid"] for item in listed
+        }
+        return found.get(name)
+
+    def _ask_cloud(self, method: str, what: str, body: object = None) -> dict[str, Any]:
+        """Call one of the local cloud's own routes, in a moment: commands take a second."""
+        record = self.cloud_record()
+        answer = httpx.request(
+            method,
+            f"http://127.0.0.1:{record['port']}/_local/{what}",
+            headers={"Authorization": f"Bearer {record['deployer_token']}"},
+            json=body,
+        )
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
 
     def revisions(self) -> dict[str, str]:
         """Name the revision that each service runs."""
         return {s["name"]: s["revision"] for s in self.status()["cloud"]["services"]}
 
 
-def _do(what: signal.Signals | Callable[[], None], process: subprocess.Popen[str]) -> None:
+def _do(what: Action, process: subprocess.Popen[str]) -> None:
     if isinstance(what, signal.Signals):
         process.send_signal(what)
     else:
         what()
+
+
+def _said(words: tuple[str, ...], env: str) -> list[str]:
+    # A run that is named has its environment with it.
+    return list(words) if words[0] == "resume" else [*words, "--env", env]
