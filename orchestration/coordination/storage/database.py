@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from orchestration.coordination.storage.errors import (
     StorageDamaged,
     StorageUnreachable,
 )
+from orchestration.coordination.storage.turns import WriteTurns
 
 BUSY_TIMEOUT_S = 30.0
 POOL_SIZE = 16
@@ -66,8 +66,8 @@ class Database:
         self._engine = engine
         self._clock = clock
         # SQLite has one writer at a time; taking turns here is cheaper than its polling.
-        self._turn: threading.Lock | None = (
-            threading.Lock() if engine.dialect.name == _SQLITE else None
+        self._write: Callable[[], AbstractContextManager[sa.Connection]] = (
+            WriteTurns(engine).take if engine.dialect.name == _SQLITE else engine.begin
         )
 
     @classmethod
@@ -101,7 +101,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Run the block as one transaction that may write; an exception undoes all of it."""
-        with translated(), self._turn or nullcontext(), self._engine.begin() as connection:
+        with translated(), self._write() as connection:
             yield Transaction(connection, self._clock(connection))
 
     @contextmanager
