@@ -315,29 +315,8 @@ class Environment:
         Raises:
             EnvironmentBusy: somebody else holds it; the message names who, where, how long.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise EnvironmentBusy(
-                    f"environment {self.name!r} is busy: {_holder(file.name)}"
-                ) from error
-            file.truncate(0)
-            holder = LockHolder(
-                user=getpass.getuser(),
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                since=datetime.now(UTC),
-                doing=doing,
-            )
-            file.write(holder.model_dump_json())
-            file.flush()
-            try:
-                yield
-            finally:
-                file.truncate(0)
-                fcntl.flock(file, fcntl.LOCK_UN)
+        with locked_folder(self.folder, f"environment {self.name!r}", doing):
+            yield
 
     def is_held(self) -> bool:
         """Say whether somebody runs in the environment at this moment."""
@@ -350,6 +329,36 @@ class Environment:
         except BlockingIOError:
             return True
         return False
+
+
+@contextmanager
+def locked_folder(folder: Path, name: str, doing: str) -> Iterator[None]:
+    """Hold a folder while the block runs; the kernel frees it if we die.
+
+    Raises:
+        EnvironmentBusy: somebody else holds it; the message names who, where, how long.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EnvironmentBusy(f"{name} is busy: {_holder(file.name)}") from error
+        file.truncate(0)
+        holder = LockHolder(
+            user=getpass.getuser(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            since=datetime.now(UTC),
+            doing=doing,
+        )
+        file.write(holder.model_dump_json())
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _holder(path: str) -> str:

@@ -36,8 +36,15 @@ class TaskRouter:
     def __init__(self, *, retry_delay_s: float = RETRY_DELAY_S) -> None:
         self._retry_delay = timedelta(seconds=retry_delay_s)
 
-    def submit(self, tx: Transaction, caller: Caller, submission: TaskSubmission) -> Task:
-        """Add a task for an agent that can do it.
+    def submit(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        submission: TaskSubmission,
+        *,
+        task_id: str | None = None,
+    ) -> Task:
+        """Add a task for an agent that can do it; its id is made up unless it is given.
 
         Raises:
             NoCapableAgent: none of the healthy agents offers it.
@@ -47,7 +54,12 @@ class TaskRouter:
         caller.require(Permission.DISPATCH)
         agent = _choose(tx, submission, caller.customer_id)
         return tasks.add(
-            tx, submission, agent, submitted_by=caller.name, customer_id=caller.customer_id
+            tx,
+            submission,
+            agent,
+            submitted_by=caller.name,
+            customer_id=caller.customer_id,
+            task_id=task_id,
         )
 
     def find(self, tx: Transaction, caller: Caller, task_id: str) -> Task:

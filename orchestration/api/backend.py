@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from orchestration.agents.dispatch import TaskDispatcher
 from orchestration.agents.endpoints import LOOPBACK_ONLY, EndpointRules
 from orchestration.agents.model import RETRY_DELAY_S
 from orchestration.agents.registry import AgentRegistry
 from orchestration.agents.routing import TaskRouter
+from orchestration.coordination.executing import Execution
 from orchestration.coordination.notifying import WebhookDelivery
 from orchestration.coordination.rules import Rules
 from orchestration.coordination.service import Coordinator
@@ -32,14 +34,30 @@ class ServerSettings:
     upkeep_interval_s: float = 1.0
 
 
+class Executor(Protocol):
+    """What runs queued plans."""
+
+    def start_due(self) -> None:
+        """Begin those whose turn has come."""
+        ...
+
+    def announce_to(self, *, plans: Callable[[], None], tasks: Callable[[], None]) -> None:
+        """Have `plans` called when another plan's turn may have come, `tasks` for a new task."""
+        ...
+
+
 class Backend:
     """The parts behind the routes."""
 
-    def __init__(self, database: Database, settings: ServerSettings) -> None:
+    def __init__(
+        self, database: Database, settings: ServerSettings, execution: Execution | None = None
+    ) -> None:
         endpoints = EndpointRules(settings.allowed_agents)
         self.settings = settings
         self.database = database
-        self.coordinator = Coordinator(settings.rules)
+        self.coordinator = Coordinator(settings.rules, execution)
+        # What runs the plans that the coordinator queues, where something does.
+        self.executor: Executor | None = None
         self.registry = AgentRegistry(endpoints)
         self.router = TaskRouter(retry_delay_s=settings.retry_delay_s)
         self.dispatcher = TaskDispatcher(database, self.router, endpoints)

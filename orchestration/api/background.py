@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -43,7 +44,9 @@ class Duty:
     def wake(self) -> None:
         """Have due work looked for soon; may be called from any thread."""
         if self._loop is not None and not self._woken.is_set():
-            self._loop.call_soon_threadsafe(self._woken.set)
+            # A plan may end after the loop has.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -79,7 +82,8 @@ class Upkeep:
         self._tasks = Duty(self._send_tasks, interval_s=interval_s)
         self._notifications = Duty(self._deliver, interval_s=interval_s)
         self._tidying = Duty(self._tidy_up, interval_s=interval_s)
-        self._duties = (self._tasks, self._notifications, self._tidying)
+        self._plans = Duty(self._run_plans, interval_s=interval_s)
+        self._duties = (self._tasks, self._notifications, self._tidying, self._plans)
 
     @property
     def is_alive(self) -> bool:
@@ -94,14 +98,29 @@ class Upkeep:
         """Say that a notification may be due."""
         self._notifications.wake()
 
+    def wake_plans(self) -> None:
+        """Say that a plan's turn may have come."""
+        self._plans.wake()
+
     async def run(self) -> None:
         """Work until cancelled."""
+        if self._backend.executor is not None:
+            self._backend.executor.announce_to(plans=self._plan_ended, tasks=self.wake_tasks)
         try:
             async with asyncio.TaskGroup() as running:
                 for duty in self._duties:
                     running.create_task(duty.run())
         finally:
             await self._backend.dispatcher.close()
+
+    def _plan_ended(self) -> None:
+        self.wake_plans()
+        self.wake_notifications()
+
+    async def _run_plans(self) -> bool:
+        if self._backend.executor is not None:
+            await asyncio.to_thread(self._backend.executor.start_due)
+        return False
 
     async def _send_tasks(self) -> bool:
         await self._backend.dispatcher.send_due()

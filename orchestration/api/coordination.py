@@ -94,6 +94,7 @@ def coordinate(call: CurrentCall, request: CoordinationRequest) -> Response:
         lambda tx, caller: call.backend.coordinator.coordinate(tx, caller, request).document,
     )
     call.upkeep.wake_notifications()
+    call.upkeep.wake_plans()
     return reply
 
 
@@ -172,10 +173,20 @@ def read_plan(call: CurrentCall, plan_id: Identifier) -> Response:
 
 @router.post("/plans/{plan_id}/execute", response_model=Message, status_code=202)
 def execute_plan(call: CurrentCall, plan_id: Identifier) -> Response:
-    """Run a plan; answers 503 with `executor-not-available` where nothing can run plans."""
+    """Run a plan; answers 503 with `executor-not-available` where nobody can do its steps."""
     with call.writing() as (tx, caller):
         call.backend.coordinator.execute_plan(tx, caller, plan_id)
+    call.upkeep.wake_plans()
     return json_reply(Message(message="Execution started", plan_id=plan_id), HTTPStatus.ACCEPTED)
+
+
+@router.post("/plans/{plan_id}/rollback", response_model=Message, status_code=202)
+def roll_back_plan(call: CurrentCall, plan_id: Identifier) -> Response:
+    """Undo a plan that has completed, or go on undoing one that is stuck."""
+    with call.writing() as (tx, caller):
+        call.backend.coordinator.roll_back_plan(tx, caller, plan_id)
+    call.upkeep.wake_plans()
+    return json_reply(Message(message="Rollback started", plan_id=plan_id), HTTPStatus.ACCEPTED)
 
 
 @router.get("/audit", response_model=AuditList)
@@ -215,6 +226,7 @@ def _decide(call: CurrentCall, approval_id: str, body: BaseModel, decision: Deci
 
     reply = call.once(body, act)
     call.upkeep.wake_notifications()
+    call.upkeep.wake_plans()
     return reply
 
 

@@ -9,10 +9,9 @@ from contextlib import suppress
 import uvicorn
 
 from orchestration.api.app import make_app
-from orchestration.api.backend import Backend, ServerSettings
+from orchestration.api.backend import Backend
 from orchestration.api.refusals import AddressUnusable, TokenMissing
 from orchestration.coordination.storage import tokens
-from orchestration.coordination.storage.database import Database
 
 DRAIN_S = 5
 # Connections beyond this are refused at once instead of piling up.
@@ -33,8 +32,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    database: Database,
-    settings: ServerSettings,
+    backend: Backend,
     *,
     host: str,
     port: int,
@@ -43,8 +41,7 @@ def serve(
     """Serve until SIGTERM or Ctrl-C; requests in work get five seconds to end.
 
     Args:
-        database: where everything is kept.
-        settings: what the server is told.
+        backend: the parts behind the routes.
         host: the address to listen on.
         port: the port to listen on; 0 takes a free one.
         on_ready: called with the port once the server listens.
@@ -53,9 +50,8 @@ def serve(
         TokenMissing: others could reach the server, and nobody has a token yet.
         AddressUnusable: the address is somebody else's, or none of this machine.
     """
-    backend = Backend(database, settings)
-    with database.reading() as tx:
-        if settings.is_exposed and not tokens.any_exists(tx):
+    with backend.database.reading() as tx:
+        if backend.settings.is_exposed and not tokens.any_exists(tx):
             raise TokenMissing(f"nobody has a token yet, and {host} is open to other machines")
     listening = _listen(host, port)
     config = uvicorn.Config(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pulumi.automation import (
     CommandError,
@@ -27,6 +27,7 @@ from pulumi.automation import (
 )
 
 from orchestration.automation.events import EventReader
+from orchestration.automation.failures import failure
 from orchestration.automation.locks import owners_have_died
 from orchestration.automation.results import (
     DriftedResource,
@@ -38,7 +39,6 @@ from orchestration.automation.results import (
     StackResult,
     ignore_event,
 )
-from orchestration.errors import StackFailed, StackLocked
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class StackOperations:
         try:
             self._open(stack)
         except CommandError as error:
-            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
+            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def up(
         self,
@@ -135,7 +135,7 @@ class StackOperations:
                 ),
             )
         except CommandError as error:
-            raise _failure(stack, error, reader) from error
+            raise failure(stack, error, reader) from error
         return StackResult(
             stack=stack,
             outputs=_plain(result.outputs),
@@ -165,7 +165,7 @@ class StackOperations:
                 parallel=DEFAULT_PARALLEL, refresh=refresh, color="never", on_event=reader
             )
         except CommandError as error:
-            raise _failure(stack, error, reader) from error
+            raise failure(stack, error, reader) from error
         return StackPreview(
             stack=stack,
             steps=reader.steps,
@@ -191,7 +191,7 @@ class StackOperations:
                 ),
             )
         except CommandError as error:
-            raise _failure(stack, error, reader) from error
+            raise failure(stack, error, reader) from error
         return StackResult(
             stack=stack,
             outputs={},
@@ -256,7 +256,7 @@ class StackOperations:
                 ),
             )
         except CommandError as error:
-            raise _failure(stack, error, reader) from error
+            raise failure(stack, error, reader) from error
         return StackResult(
             stack=stack,
             outputs={},
@@ -274,7 +274,7 @@ class StackOperations:
         try:
             self._open(stack).workspace.remove_stack(stack)
         except CommandError as error:
-            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
+            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def existing(self, prefix: str) -> tuple[str, ...]:
         """Name the stacks of the backend whose names begin so, sorted.
@@ -299,7 +299,7 @@ class StackOperations:
         try:
             found = {item.name: item.resource_count or 0 for item in workspace.list_stacks()}
         except CommandError as error:
-            raise _failure(f"{prefix}*", error, EventReader(prefix, ignore_event)) from error
+            raise failure(f"{prefix}*", error, EventReader(prefix, ignore_event)) from error
         return {name: found[name] for name in sorted(found) if name.startswith(prefix)}
 
     def resources(self, stack: str) -> tuple[HeldResource, ...]:
@@ -308,11 +308,7 @@ class StackOperations:
         Raises:
             StackFailed: the backend refused.
         """
-        try:
-            exported = self._open(stack).export_stack()
-        except CommandError as error:
-            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
-        held = (exported.deployment or {}).get("resources") or []
+        held = self.exported(stack).get("resources") or []
         return tuple(
             HeldResource(
                 urn=item["urn"],
@@ -325,6 +321,17 @@ class StackOperations:
             )
             for item in held
         )
+
+    def exported(self, stack: str) -> Mapping[str, Any]:
+        """Export what the stack is, as Pulumi writes it; secrets in it are encrypted.
+
+        Raises:
+            StackFailed: the backend refused.
+        """
+        try:
+            return self._open(stack).export_stack().deployment or {}
+        except CommandError as error:
+            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def outputs(self, stack: str) -> Mapping[str, Json] | None:
         """Read the stack's recorded outputs; None when it was never made.
@@ -340,7 +347,7 @@ class StackOperations:
         except StackNotFoundError:
             return None
         except CommandError as error:
-            raise _failure(stack, error, EventReader(stack, ignore_event)) from error
+            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
         """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
@@ -377,38 +384,3 @@ def _counts(changes: Mapping[OpType, int]) -> dict[str, int]:
 
 def _plain(outputs: OutputMap) -> dict[str, Json]:
     return {name: output.value for name, output in outputs.items()}
-
-
-def _failure(stack: str, error: CommandError, reader: EventReader) -> StackFailed:
-    """Say in one line why an operation failed: the engine's own diagnostics come first."""
-    if isinstance(error, ConcurrentUpdateError):
-        return StackLocked(
-            f"stack {stack} is locked by another operation",
-            stack=stack,
-            hint="wait for it to end; a lock whose owner has died on this machine is cleared",
-        )
-    lines = reader.failures.lines() or _errors_in(str(error))
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return StackFailed(
-        f"stack {stack}: {_gist(lines[0])}{more}",
-        stack=stack,
-        failures={
-            name: "\n".join(messages) for name, messages in reader.failures.by_resource.items()
-        },
-        # What one line cannot hold: every other error, a program's traceback.
-        details="\n".join(lines) if len(lines) > 1 or "\n" in lines[0] else "",
-    )
-
-
-def _errors_in(output: str) -> list[str]:
-    """Find the errors in a command's output, without the words before them."""
-    marked = [line.partition("error:")[2].strip() for line in output.splitlines()]
-    return [line for line in marked if line] or [
-        next(iter(output.strip().splitlines()), "no reason was given")
-    ]
-
-
-def _gist(text: str) -> str:
-    """Put an error on one line; a traceback's last line is the one that says what happened."""
-    first, *others = text.strip().splitlines() or ["no reason was given"]
-    return f"{first} {others[-1].strip()}" if others and first.endswith(":") else first

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from orchestration.api.backend import ServerSettings
+from orchestration.api.backend import Backend, ServerSettings
 from orchestration.api.running import serve
 from orchestration.cli import console
 from orchestration.cli.logs import log_to_stderr
@@ -21,8 +21,11 @@ from orchestration.coordination.rules_file import read_rules
 from orchestration.coordination.storage import tokens
 from orchestration.coordination.storage.database import Database
 from orchestration.coordination.storage.tokens import TokenHolder
+from orchestration.environments import Environment
 from orchestration.errors import UsageError
+from orchestration.execution.assembly import ActingOn, capabilities_of, opened_executor
 from orchestration.settings import Settings
+from orchestration.targets.local import LocalTarget
 
 DATABASE_VARIABLE = "CONDUCTOR_DATABASE_URL"
 WEBHOOK_SECRET_VARIABLE = "CONDUCTOR_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
@@ -39,11 +42,21 @@ def serve_api(
     database_url: str | None,
     allowed_agents: Sequence[str],
     webhook_url: str | None,
+    env: str | None = None,
+    customer: str | None = None,
     rules: Path | None,
     as_json: bool,
 ) -> None:
-    """Serve the API until the process is told to end."""
+    """Serve the API until the process is told to end; plans act on an environment, if one is named.
+
+    Raises:
+        UsageError: options do not go together, or there is no such environment.
+        TokenMissing: others could reach the server, and nobody has a token yet.
+    """
     log_to_stderr()
+    if customer is not None and env is None:
+        raise UsageError("--customer says whose an environment is", hint="name it with --env")
+    acting_on = None if env is None else _acting_on(env)
     is_exposed = host not in LOOPBACK_HOSTS
     secret = os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
     if webhook_url and not secret:
@@ -58,35 +71,57 @@ def serve_api(
         webhook_secret=secret,
         rules=read_rules(rules) if rules else Rules(),
     )
-    database = Database.open(database_location(state_dir, database_url))
+    url = database_location(state_dir, database_url, env)
+    capabilities = capabilities_of(acting_on, customer, settings.rules)
+    database = Database.open(url)
+    backend = Backend(database, settings, capabilities)
     try:
         with database.reading() as tx:
             is_embedded = not is_exposed and not tokens.any_exists(tx)
         shown = f"[{host}]" if ":" in host else host
 
         def announce(taken_port: int) -> None:
-            url = f"http://{shown}:{taken_port}"
+            served = f"http://{shown}:{taken_port}"
             if as_json:
                 event = {
                     "event": "serving",
-                    "url": url,
+                    "url": served,
                     "database": database.description,
                     "tokens_required": not is_embedded,
+                    "environment": env,
                 }
                 sys.stdout.write(json.dumps(event) + "\n")
                 sys.stdout.flush()
                 return
             output = console.output()
-            output.print(f"serving on {url}, data in {escape(database.description)}")
+            acts = f"; plans act on environment {env}" if env is not None else ""
+            output.print(f"serving on {served}, data in {escape(database.description)}{acts}")
             if is_embedded:
                 output.print(
                     "no token was created yet: whoever can call this machine is believed to be "
                     "whom the request names; `conductor token create` ends that"
                 )
 
-        serve(database, settings, host=host, port=port, on_ready=announce)
+        with opened_executor(
+            backend.coordinator,
+            backend.router,
+            capabilities,
+            acting_on,
+            database=database,
+            folder=_state_folder(state_dir, env),
+            url=None if url.startswith("sqlite") else url,
+        ) as executor:
+            backend.executor = executor
+            serve(backend, host=host, port=port, on_ready=announce)
     finally:
         database.close()
+
+
+def _acting_on(env: str) -> ActingOn:
+    environment = Environment(env, Settings.from_environment())
+    record = environment.require_record()
+    target = LocalTarget(environment, project_id=record.project_id, region="")
+    return ActingOn(environment, target)
 
 
 def create_token(
@@ -96,6 +131,7 @@ def create_token(
     customer: str | None,
     state_dir: Path | None,
     database_url: str | None,
+    env: str | None = None,
     as_json: bool,
 ) -> None:
     """Create a token and print it, this once."""
@@ -107,7 +143,7 @@ def create_token(
     for what, name in (("subject", subject), ("customer", customer)):
         if name is not None and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
             raise UsageError(f"the {what} {name!r} is not usable", hint="use up to 200 characters")
-    database = Database.open(database_location(state_dir, database_url))
+    database = Database.open(database_location(state_dir, database_url, env))
     try:
         with database.transaction() as tx:
             holder = TokenHolder(subject=subject, role=known_role, customer_id=customer)
@@ -133,7 +169,9 @@ def create_token(
     )
 
 
-def database_location(state_dir: Path | None, database_url: str | None) -> str:
+def database_location(
+    state_dir: Path | None, database_url: str | None, env: str | None = None
+) -> str:
     """Say where the data lies: what was named, else the environment variable, else a file here.
 
     Raises:
@@ -142,7 +180,13 @@ def database_location(state_dir: Path | None, database_url: str | None) -> str:
     if state_dir and database_url:
         raise UsageError("--state-dir and --database-url name two places", hint="give one of them")
     url = database_url or (None if state_dir else os.environ.get(DATABASE_VARIABLE))
-    if url:
-        return url
-    folder = state_dir or Settings.from_environment().environments_dir / STATE_FOLDER
-    return f"sqlite:///{folder.resolve() / 'coordination.db'}"
+    return url or f"sqlite:///{_state_folder(state_dir, env) / 'coordination.db'}"
+
+
+def _state_folder(state_dir: Path | None, env: str | None) -> Path:
+    """Give the folder that was named, else the environment's, else one beside environments."""
+    if state_dir is not None:
+        return state_dir.resolve()
+    settings = Settings.from_environment()
+    beside = settings.environments_dir if env is None else Environment(env, settings).folder
+    return (beside / STATE_FOLDER).resolve()

@@ -70,6 +70,15 @@ class ExecutionStatus(StrEnum):
     ROLLED_BACK = "rolled_back"
 
 
+class UndoStatus(StrEnum):
+    """What became of a step when its plan was rolled back."""
+
+    UNDONE = "undone"
+    FAILED = "failed"
+    KEPT = "kept"
+    IRREVERSIBLE = "irreversible"
+
+
 class ConflictType(StrEnum):
     """Why recommendations cannot stand together."""
 
@@ -221,6 +230,10 @@ class ExecutionStep(Message):
     completed_at: Moment | None = None
     duration_ms: int = 0
     rollback_data: Facts | None = None
+    undo: UndoStatus | None = Field(
+        default=None, description="What became of it when the plan was rolled back."
+    )
+    undo_error: str | None = None
 
 
 class ExecutionPlan(Message):
@@ -238,6 +251,12 @@ class ExecutionPlan(Message):
     rolled_back_at: Moment | None = None
     total_duration_ms: int = 0
     metadata: Facts | None = None
+    queued_at: Moment | None = Field(default=None, description="When it was asked to run.")
+    waiting_for: str | None = Field(default=None, description="Why it does not run yet.")
+    error: str | None = Field(default=None, description="Why it did not complete.")
+    stuck: tuple[str, ...] | None = Field(
+        default=None, description="Ids of the steps that could not be undone."
+    )
 
 
 class CoordinationRequest(Message):

@@ -31,7 +31,7 @@ def make_plan(
                 id=derived_id(plan_id, f"step {place}"),
                 action=step.action,
                 agent_id=step.agent or item.agent_id,
-                parameters=item.parameters,
+                parameters={**item.parameters, **step.parameters},
                 critical=step.critical,
                 reversible=step.reversible,
                 retain_on_rollback=step.retain_on_rollback,

@@ -74,6 +74,8 @@ class StepTemplate:
     reversible: bool
     agent: str = ""
     retain_on_rollback: bool = False
+    # Added to the recommendation's own parameters.
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 _SNAPSHOT = StepTemplate("take_snapshot", critical=True, reversible=True, retain_on_rollback=True)
@@ -84,7 +86,13 @@ PLAN_TEMPLATES: Final[Mapping[str, tuple[StepTemplate, ...]]] = MappingProxyType
     {
         "migrate_to_spot": (
             _SNAPSHOT,
-            StepTemplate("migrate_workload", critical=True, reversible=True),
+            # Cloud Run has no spot instances: paying by request is what comes nearest.
+            StepTemplate(
+                "migrate_workload",
+                critical=True,
+                reversible=True,
+                parameters={"billing": "request"},
+            ),
             _VALIDATION,
         ),
         "scale_down": (

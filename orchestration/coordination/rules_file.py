@@ -84,6 +84,7 @@ class StepEntry(_Part):
     reversible: bool = True
     agent: Text = ""
     retain_on_rollback: bool = False
+    parameters: dict[Identifier, Text] = {}
 
 
 def _different(pair: tuple[Identifier, Identifier]) -> tuple[Identifier, Identifier]:

@@ -10,25 +10,23 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
 
 from orchestration.coordination import approvals as approving
-from orchestration.coordination.deciding import Decided, Deciding, Decision
+from orchestration.coordination.deciding import Decided, Decision
 from orchestration.coordination.decision import Decision as Weighed
 from orchestration.coordination.engine import decide, detect_conflicts, resolve_conflicts
+from orchestration.coordination.errors import RequestRefused
+from orchestration.coordination.executing import Executing
 from orchestration.coordination.identity import Caller, Permission
 from orchestration.coordination.model import (
     Approval,
     Conflict,
     CoordinationRequest,
     CoordinationResponse,
-    ExecutionStatus,
+    ExecutionPlan,
     Recommendation,
 )
-from orchestration.coordination.refusals import (
-    ExecutorNotAvailable,
-    PlanUnavailable,
-)
+from orchestration.coordination.refusals import ExecutorNotAvailable
 from orchestration.coordination.storage import (
     agents,
     approvals,
@@ -39,7 +37,7 @@ from orchestration.coordination.storage import (
 from orchestration.coordination.storage.approvals import ApprovalTerms
 from orchestration.coordination.storage.coordinations import CoordinationRow, RecommendationRow
 from orchestration.coordination.storage.database import Transaction
-from orchestration.coordination.storage.plans import PlanOrigin
+from orchestration.coordination.storage.plans import Attempt, PlanOrigin
 from orchestration.coordination.telling import message, notify, record
 
 __all__ = ["Coordinated", "Coordinator", "Decided", "Decision"]
@@ -61,13 +59,13 @@ class Coordinated:
     document: str
 
 
-class Coordinator(Deciding):
+class Coordinator(Executing):
     """Weighs requests, takes people's decisions, and keeps the plans that follow."""
 
     def coordinate(
         self, tx: Transaction, caller: Caller, request: CoordinationRequest
     ) -> Coordinated:
-        """Weigh a request and keep what was decided; plans stay pending until something runs them.
+        """Weigh a request and keep what was decided; with `execute_now`, plans are queued.
 
         Raises:
             Forbidden: the caller may not recommend, or not for this customer.
@@ -75,11 +73,13 @@ class Coordinator(Deciding):
         """
         caller.require(Permission.RECOMMEND)
         caller.require_customer(request.customer_id)
+        if problems := self._objections(request):
+            raise RequestRefused(problems)
         weighed = decide(
             request,
             decision_id=str(uuid.uuid4()),
             now=tx.now,
-            rules=self._rules,
+            rules=self._rules_now(),
             known_actions=agents.offered_actions(tx, request.customer_id),
         )
         asked = self._asked_before(tx, request.customer_id, weighed)
@@ -89,15 +89,18 @@ class Coordinator(Deciding):
                 for approval in weighed.approvals
             )
         }
-        if request.execute_now and weighed.plans:
+        wanted = self.queued_at_once(tx, caller, weighed.plans) if request.execute_now else ()
+        if wanted:
+            update["execution_plans"] = tuple(plan for plan, _ in wanted)
+        if any(attempt.wish is None for _, attempt in wanted):
             update["not_executed"] = ExecutorNotAvailable.code
         response = weighed.response.model_copy(update=update)
         document = response.model_dump_json(exclude_none=True)
-        _keep_coordination(tx, caller, request.customer_id, weighed, document)
+        _keep_coordination(tx, caller, request, weighed, document)
         kept = {outcome.recommendation.id: outcome.recommendation for outcome in weighed.kept}
         new = [a for a in weighed.approvals if a.recommendation_id not in asked.still]
         _ask_people(tx, caller, weighed, new, kept)
-        _keep_plans(tx, request.customer_id, weighed, kept)
+        _keep_plans(tx, request.customer_id, weighed, kept, wanted)
         record(
             tx,
             caller,
@@ -166,23 +169,6 @@ class Coordinator(Deciding):
             void.append(older.approval.id)
         return _Asked(still, void)
 
-    def execute_plan(self, tx: Transaction, caller: Caller, plan_id: str) -> NoReturn:
-        """Refuse to run a plan: nothing here can run one yet; a known plan stays as it is.
-
-        Raises:
-            PlanUnknown: there is none for this caller.
-            PlanUnavailable: it runs, or has ended.
-            ExecutorNotAvailable: always otherwise.
-        """
-        caller.require(Permission.EXECUTE)
-        plan = self.find_plan(tx, caller, plan_id).plan
-        if plan.status is not ExecutionStatus.PENDING:
-            raise PlanUnavailable(f"plan {plan_id} is {plan.status.value}")
-        raise ExecutorNotAvailable(
-            f"plan {plan_id} stays pending: nothing here can run plans",
-            hint="plans are kept, and run once an executor is there",
-        )
-
     def tidy_up(self, tx: Transaction) -> None:
         """Close what was not decided in time, and forget agents whose requests are all closed."""
         agents.forget_silent(tx, self._rules.longest_wait() + timedelta(days=1))
@@ -210,11 +196,22 @@ class Coordinator(Deciding):
 
 
 def _keep_coordination(
-    tx: Transaction, caller: Caller, customer_id: str, weighed: Weighed, document: str
+    tx: Transaction,
+    caller: Caller,
+    request: CoordinationRequest,
+    weighed: Weighed,
+    document: str,
 ) -> None:
     coordinations.add(
         tx,
-        CoordinationRow(weighed.id, customer_id, caller.name, weighed.decided_at, document),
+        CoordinationRow(
+            id=weighed.id,
+            customer_id=request.customer_id,
+            submitted_by=caller.name,
+            created_at=weighed.decided_at,
+            response=document,
+            execute_now=request.execute_now,
+        ),
         [
             RecommendationRow(
                 outcome.recommendation.id,
@@ -265,15 +262,22 @@ def _ask_people(
 
 
 def _keep_plans(
-    tx: Transaction, customer_id: str, weighed: Weighed, kept: Mapping[str, Recommendation]
+    tx: Transaction,
+    customer_id: str,
+    weighed: Weighed,
+    kept: Mapping[str, Recommendation],
+    wanted: Sequence[tuple[ExecutionPlan, Attempt]],
 ) -> None:
     """Keep the plans of what is approved at once, and tell of what people want to hear of."""
     plans.add_all(
         tx,
         [
             (plan, PlanOrigin(weighed.id, approving.content_hash(kept[plan.recommendation_id])))
-            for plan in weighed.plans
+            for plan in ([plan for plan, _ in wanted] or weighed.plans)
         ],
     )
+    for plan, attempt in wanted:
+        if attempt.wish is not None:
+            plans.keep_attempt(tx, plan.id, attempt)
     told = [message("recommendation.approved", id_, by="auto_approve") for id_ in weighed.notify]
     notifications.enqueue(tx, customer_id=customer_id, messages=told)

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,7 +28,7 @@ from orchestration.durable.database import (
     lease_table,
     translated,
 )
-from orchestration.environments import Environment, LockHolder
+from orchestration.environments import LockHolder
 from orchestration.errors import ConductorError, EnvironmentBusy
 
 
@@ -45,6 +46,20 @@ class LeaseTerms:
 
     length_s: float = 45.0
     heartbeat_s: float = 10.0
+
+
+class Leased(Protocol):
+    """What a lease can be of: an environment, or whatever else has a name and a folder."""
+
+    @property
+    def name(self) -> str:
+        """The name that is competed for."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The folder whose lock the holder has."""
+        ...
 
 
 class _Held(NamedTuple):
@@ -117,7 +132,7 @@ class Lease:
 
 
 def take_lease(
-    engine: sa.Engine, environment: Environment, doing: str, terms: LeaseTerms | None = None
+    engine: sa.Engine, environment: Leased, doing: str, terms: LeaseTerms | None = None
 ) -> Lease:
     """Take an environment's lease; the caller holds the lock of the environment's folder.
 
@@ -167,7 +182,7 @@ def take_lease(
 
 @contextmanager
 def held_lease(
-    engine: sa.Engine, environment: Environment, doing: str, terms: LeaseTerms | None = None
+    engine: sa.Engine, environment: Leased, doing: str, terms: LeaseTerms | None = None
 ) -> Iterator[Lease]:
     """Hold an environment's lease while the block runs, renewing it by a heartbeat.
 

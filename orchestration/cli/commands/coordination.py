@@ -21,6 +21,14 @@ def serve(
     state_dir: Annotated[
         Path | None, typer.Option("--state-dir", metavar="DIR", help="The folder of its data.")
     ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", help="The environment whose services plans may change."),
+    ] = None,
+    customer: Annotated[
+        str | None,
+        typer.Option("--customer", metavar="ID", help="The only customer whose plans may."),
+    ] = None,
     database_url: DatabaseUrl = None,
     allow_agent: Annotated[
         list[str] | None,
@@ -48,6 +56,8 @@ def serve(
             allowed_agents=tuple(allow_agent or ()),
             webhook_url=webhook,
             rules=rules,
+            env=env,
+            customer=customer,
             as_json=as_json,
         )
 
@@ -60,6 +70,9 @@ def create_token(
     ] = None,
     state_dir: Annotated[
         Path | None, typer.Option("--state-dir", metavar="DIR", help="The folder of the data.")
+    ] = None,
+    env: Annotated[
+        str | None, typer.Option("--env", help="As for `serve`: where the data is by default.")
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -75,5 +88,6 @@ def create_token(
             customer=customer,
             state_dir=state_dir,
             database_url=database_url,
+            env=env,
             as_json=as_json,
         )

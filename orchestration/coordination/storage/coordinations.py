@@ -26,6 +26,7 @@ class CoordinationRow:
     submitted_by: str
     created_at: datetime
     response: str
+    execute_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def add(tx: Transaction, coordination: CoordinationRow, items: Sequence[Recommen
             "submitted_by": coordination.submitted_by,
             "created_at": coordination.created_at,
             "response": coordination.response,
+            "execute_now": coordination.execute_now,
         },
     )
     if items:
@@ -77,6 +79,7 @@ def find(tx: Transaction, coordination_id: str) -> CoordinationRow | None:
         submitted_by=row.submitted_by,
         created_at=row.created_at,
         response=row.response,
+        execute_now=row.execute_now,
     )
 
 
@@ -89,6 +92,24 @@ def recommendation_of(
             recommendations.c.coordination_id == coordination_id,
             recommendations.c.id == recommendation_id,
         )
+    ).one_or_none()
+    if row is None:
+        return None
+    return RecommendationRow(id=row.id, status=row.status, document=row.document)
+
+
+def newest_recommendation(
+    tx: Transaction, customer_id: str, recommendation_id: str
+) -> RecommendationRow | None:
+    """Read a customer's recommendation as it was last sent."""
+    row = tx.connection.execute(
+        sa.select(recommendations)
+        .join(coordinations, coordinations.c.id == recommendations.c.coordination_id)
+        .where(
+            recommendations.c.id == recommendation_id, coordinations.c.customer_id == customer_id
+        )
+        .order_by(coordinations.c.seq.desc())
+        .limit(1)
     ).one_or_none()
     if row is None:
         return None

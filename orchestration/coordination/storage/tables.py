@@ -63,6 +63,8 @@ coordinations = sa.Table(
     sa.Column("submitted_by", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("response", sa.Text, nullable=False),
+    # Whether plans that later approvals make are to run at once, too.
+    sa.Column("execute_now", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("coordinations_of_customer", "customer_id", "seq"),
 )
 
@@ -73,6 +75,7 @@ recommendations = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
+    sa.Index("recommendations_by_id", "id"),
 )
 
 approvals = sa.Table(
@@ -129,7 +132,16 @@ plans = sa.Table(
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    # What is to be done with it (`Wish`), by whom it was asked for, and which of several servers
+    # can: the one of this environment. Cleared when it is done.
+    sa.Column("wish", sa.Text),
+    sa.Column("wished_by", sa.Text),
+    sa.Column("environment", sa.Text),
+    # Each attempt is a workflow of its own; it begins at this step.
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first_step", sa.Integer, nullable=False, server_default="0"),
     sa.Index("plans_of_customer", "customer_id", "seq"),
+    sa.Index("plans_wished", "wish", "seq"),
 )
 
 # Append-only: triggers refuse every change and every deletion.

@@ -45,10 +45,11 @@ def add(
     *,
     submitted_by: str,
     customer_id: str | None,
+    task_id: str | None = None,
 ) -> Task:
-    """Add a task for an agent; it is due at once."""
+    """Add a task for an agent; it is due at once. Its id is made up unless it is given."""
     task = Task(
-        task_id=str(uuid.uuid4()),
+        task_id=task_id or str(uuid.uuid4()),
         agent_id=agent.agent.id,
         status=TaskStatus.PENDING,
         created_at=tx.now,
