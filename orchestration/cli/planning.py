@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from architecture.director_role import CustomRole, director_roles
-from architecture.grants import Grant, GrantPlan, plan_grants
+from architecture.grants import Grant, GrantPlan, StatePlace, plan_grants
 from architecture.model import Architecture
 from architecture.names import stack_name
 from orchestration.artifacts.planner import read_architecture
@@ -25,6 +25,7 @@ from orchestration.cli.console import errors, output
 from orchestration.environments import Environment, TargetName
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
+from orchestration.targets.google import bucket_name, key_path, state_place
 from orchestration.targets.local import DEFAULT_PROJECT, LOCAL_DEPLOYER
 from orchestration.wording import counted
 
@@ -57,6 +58,8 @@ def plan_iam(
     *,
     project: str | None,
     deployer: str | None,
+    state_bucket: str | None,
+    secrets_provider: str | None,
     suffix: str | None,
     written_as: PlanFormat,
 ) -> None:
@@ -64,7 +67,7 @@ def plan_iam(
 
     Raises:
         ArchitectureInvalid: the file has errors.
-        UsageError: the deployer is no IAM member.
+        UsageError: the deployer is no IAM member, or the place of state is half said.
     """
     if deployer is not None and not all(deployer.partition(":")):
         raise UsageError(
@@ -83,7 +86,11 @@ def plan_iam(
     plan = IamPlan(
         environment=environment.name,
         architecture=file.architecture,
-        grants=plan_grants(file.architecture, deployer=deployer or _deployer(environment)),
+        grants=plan_grants(
+            file.architecture,
+            deployer=deployer or _deployer(environment),
+            state=_state_place(environment, state_bucket, secrets_provider),
+        ),
         roles=director_roles(file.architecture),
     )
     match written_as:
@@ -101,6 +108,21 @@ def _deployer(environment: Environment) -> str | None:
     record = environment.record()
     target = record.target.value if record is not None else environment.name
     return LOCAL_DEPLOYER if target == TargetName.LOCAL.value else None
+
+
+def _state_place(
+    environment: Environment, bucket: str | None, provider: str | None
+) -> StatePlace | None:
+    """Say where the stacks' state is: what is asked for, else what the environment keeps."""
+    if bucket and provider:
+        return StatePlace(bucket_name(bucket), key_path(provider))
+    if bucket or provider:
+        raise UsageError(
+            "the director's grants on state need both its bucket and its key",
+            hint="give --state-bucket and --secrets-provider, or neither",
+        )
+    record = environment.record()
+    return state_place(record) if record is not None else None
 
 
 def described(plan: IamPlan) -> dict[str, JsonValue]:

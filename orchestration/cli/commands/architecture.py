@@ -14,7 +14,9 @@ from orchestration.cli.options import (
     Debug,
     EnvironmentName,
     Project,
+    SecretsProvider,
     SourceRoot,
+    StateBucket,
     Suffix,
 )
 
@@ -51,6 +53,8 @@ def plan_iam(
             help="Who will run `up`, as in user:ada@example.com: lists the grants that this takes.",
         ),
     ] = None,
+    state_bucket: StateBucket = None,
+    secrets_provider: SecretsProvider = None,
     written_as: Annotated[
         str, typer.Option("--format", help="How to write the plan: table, yaml or json.")
     ] = "table",
@@ -67,6 +71,8 @@ def plan_iam(
             env,
             project=project,
             deployer=deployer,
+            state_bucket=state_bucket,
+            secrets_provider=secrets_provider,
             suffix=suffix,
             written_as=one_of(planning.PlanFormat, "json" if as_json else written_as, "--format"),
         )

@@ -76,6 +76,27 @@ def test_harness_is_apart_with_its_roles_and_the_deployers_rights() -> None:
     }
 
 
+def test_on_google_the_director_gets_one_bucket_and_one_key() -> None:
+    """Objects of the state bucket and use of the key, with reasons; on one machine neither."""
+    key = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+    found = planned(
+        "--env", "prod", "--state-bucket", "gs://state-1", "--secrets-provider", f"gcpkms://{key}"
+    )
+    of_state = {
+        grant["resource"]["name"]: grant
+        for grant in found["harness"]
+        if grant["resource"]["name"] in {"state-1", key}
+    }
+    assert {name: (grant["role"], grant["stack"]) for name, grant in of_state.items()} == {
+        "state-1": ("roles/storage.objectUser", "prod.foundation"),
+        key: ("roles/cloudkms.cryptoKeyEncrypterDecrypter", "prod.foundation"),
+    }
+    director = "serviceAccount:servicedirector-sa@local-proj.iam.gserviceaccount.com"
+    assert {grant["member"] for grant in of_state.values()} == {director}
+    assert "keeps dataflow stacks' state" in of_state["state-1"]["reason"]
+    assert len(planned("--env", "prod")["harness"]) == len(found["harness"]) - 2
+
+
 def test_yaml_says_what_json_says() -> None:
     """One plan, two spellings."""
     done = plan("--format", "yaml")
@@ -102,6 +123,7 @@ def test_table_has_every_grant_once_and_says_how_many() -> None:
         (["--format", "xml"], "is none of: table, yaml, json"),
         (["--deployer", "ada"], "is no IAM member"),
         (["--env", "No"], "not usable"),
+        (["--state-bucket", "state-1"], "both its bucket and its key"),
     ],
 )
 def test_wrong_option_is_refused(words: list[str], said: str) -> None:
