@@ -1,4 +1,4 @@
-"""A tiny Pulumi project of a test's own, on the embedded engine with a provider of fake things."""
+"""A tiny Pulumi project of a test's own, on an engine with fake things, and empty databases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from private_postgres import PrivatePostgres, running_postgres
 
 from orchestration.automation.results import StackEvent
 
@@ -130,3 +131,19 @@ class Events:
 def events() -> Events:
     """An observer of stacks that remembers."""
     return Events()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL of this session's own; skips where none is installed."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def coordination_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database of the coordination engine may be made, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'coordination.db'}"
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    return server.make_database()

@@ -3,54 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from coordination_api import coordinate, recommendation
 
 from orchestration.coordination.identity import Role
 from orchestration.coordination.storage import tokens
 from orchestration.coordination.storage.database import Database
 from orchestration.coordination.storage.tokens import TokenHolder
-
-
-def recommendation(id_: str, **changes: Any) -> dict[str, Any]:
-    """Make a recommendation as an agent sends it."""
-    now = datetime.now(UTC)
-    return {
-        "id": id_,
-        "agent_id": "cost-agent-1",
-        "agent_type": "cost",
-        "customer_id": "cust-1",
-        "type": "cost",
-        "title": "t",
-        "description": "d",
-        "action": "scale_down",
-        "risk_level": "low",
-        "estimated_savings": 10.0,
-        "estimated_impact": "-3%",
-        "affected_resources": [f"i-{id_}"],
-        "parameters": {"count": 2},
-        "dependencies": [],
-        "priority": 5,
-        "confidence": 0.9,
-        "created_at": now.isoformat(),
-        "expires_at": (now + timedelta(days=1)).isoformat(),
-        "status": "pending",
-        **changes,
-    }
-
-
-def coordinate(client: httpx.Client, *items: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """Send recommendations; they must be taken."""
-    answer = client.post(
-        "/coordination/coordinate",
-        json={"customer_id": "cust-1", "recommendations": list(items), **fields},
-    )
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def test_scenario_1_of_document_004_keeps_the_stronger(client: httpx.Client) -> None:

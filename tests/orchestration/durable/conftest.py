@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from private_postgres import PrivatePostgres, running_postgres
+from private_postgres import PrivatePostgres
 
 from orchestration.durable.database import database_url, open_database
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A PostgreSQL of this session's own."""
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
