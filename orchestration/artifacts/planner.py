@@ -5,6 +5,8 @@ No cloud is touched: what fails here leaves nothing behind but files under the e
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -102,11 +104,17 @@ class LocalPlanner:
     """Plans one environment's run from its architecture."""
 
     def __init__(
-        self, environment: Environment, file: HydratedFile, validator: PreflightValidator
+        self,
+        environment: Environment,
+        file: HydratedFile,
+        validator: PreflightValidator,
+        policies: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
+        """Plan with these checks; `policies` gives warnings, and raises where it denies."""
         self._environment = environment
         self._file = file
         self._validator = validator
+        self._policies = policies
 
     def plan(self) -> PlanOutcome:
         """Write the hydrated file and `resources.yaml` per service; run pre-flight tests.
@@ -115,6 +123,7 @@ class LocalPlanner:
             UsageError: a service's source folder or config template does not exist, or a table's
                 schema cannot be read.
             PreflightFailed: naming every service whose tests failed.
+            Blocked: a policy denies what would be deployed.
         """
         architecture = self._file.architecture
         placeholders = self._environment.placeholders_dir
@@ -127,18 +136,21 @@ class LocalPlanner:
         files = ConfigGenerator(self._environment.generated_dir).generate(architecture)
         resources = ServiceResources(architecture)
         services = {service.name: service for service in architecture.all_services()}
-        report = self._validator.validate(
-            [
-                PreflightCase(
-                    service=source.name,
-                    folder=source.folder,
-                    resources_file=files[source.name],
-                    expectations=resources.expectations(source.name),
-                    command=declared_command(services[source.name]),
-                )
-                for source in sources
-            ]
-        )
+        cases = [
+            PreflightCase(
+                service=source.name,
+                folder=source.folder,
+                resources_file=files[source.name],
+                expectations=resources.expectations(source.name),
+                command=declared_command(services[source.name]),
+            )
+            for source in sources
+        ]
+        # Both wait for processes of their own.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            policed = beside.submit(self._policies)
+            report = self._validator.validate(cases)
+            policy_warnings = policed.result()
         stand_ins = placeholders_of(architecture, placeholders)
         untested = tuple(
             f"service {name} has no pre-flight test: `metadata.preflight`, {KINDS}"
@@ -158,6 +170,7 @@ class LocalPlanner:
                 *schema_warnings(architecture),
                 *placeholder_warnings(architecture, placeholders),
                 *untested,
+                *policy_warnings,
             ),
         )
 

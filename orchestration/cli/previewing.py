@@ -28,6 +28,8 @@ from orchestration.review.wording import (
     counted_operations,
     impact_sentences,
     member_words,
+    policy_verdict,
+    policy_words,
 )
 
 STYLES = {"create": "green", "update": "yellow", "replace": "bold magenta", "delete": "bold red"}
@@ -127,6 +129,12 @@ def _show_whole(console: Console, review: Review) -> None:
     if access:
         console.print(f"\n[bold]Access[/]: {access_summary(access)}")
         console.print(_access_table(access, review.project))
+    if review.policies:
+        console.print("\n[bold]Policies[/]")
+        for finding in review.policies:
+            style = "bold red" if finding.stops else "dim"
+            words = escape(f"{policy_verdict(finding)} {policy_words(finding)}")
+            console.print(f"  [{style}]{words}[/]", soft_wrap=True)
     if sentences := impact_sentences(review):
         console.print("\n[bold]How far it reaches[/]")
         for sentence in sentences:

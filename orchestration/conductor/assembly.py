@@ -32,6 +32,7 @@ from orchestration.overriding import OverrideStore
 from orchestration.releases.store import ReleaseStore
 from orchestration.review.building import build_review
 from orchestration.review.model import Review
+from orchestration.review.policing import PolicyCheck
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
 from orchestration.targets.target import Target
@@ -77,7 +78,12 @@ def run_parts(
         operations, environment.name, refresh=options.refresh, on_event=on_event
     )
     return Parts(
-        planner=LocalPlanner(environment, file, PreflightValidator()),
+        planner=LocalPlanner(
+            environment,
+            file,
+            PreflightValidator(),
+            PolicyCheck(environment, architecture).enforce,
+        ),
         prerequisites=PrerequisitesCheck(
             environment, architecture, target, operations, options.engine
         ),
@@ -214,6 +220,7 @@ def review_environment(
         ConductorError: planning or a preview failed.
     """
     standing = ReleaseStore(environment).current_architecture()
+    policies = PolicyCheck(environment, file.architecture)
     previews = []
     for preview in preview_stacks(environment, file, target, engine=engine, refresh=refresh):
         on_preview(preview)
@@ -223,6 +230,7 @@ def review_environment(
         file.architecture,
         previews,
         contexts=ContextPreparer(environment, file.architecture).digests(),
+        violations=policies.violations(),
         before=standing,
         deployer=target.deployer,
     )

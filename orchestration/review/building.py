@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from architecture.grants import plan_grants
 from architecture.graph import graph_of
@@ -12,7 +13,8 @@ from orchestration.review.access import access_changes, grant_reasons
 from orchestration.review.differences import resource_change
 from orchestration.review.fingerprint import fingerprint_of
 from orchestration.review.impact import impact_of
-from orchestration.review.model import Review, StackReview
+from orchestration.review.model import PolicyFinding, Review, StackReview
+from policies.model import Violation
 
 
 def build_review(
@@ -21,6 +23,7 @@ def build_review(
     previews: Sequence[StackPreview],
     *,
     contexts: Mapping[str, str],
+    violations: Sequence[Violation] = (),
     before: Architecture | None = None,
     deployer: str | None = None,
 ) -> Review:
@@ -31,6 +34,7 @@ def build_review(
         architecture: the hydrated architecture that was previewed.
         previews: one per stack, in the order of a run.
         contexts: the digest of each service's build context.
+        violations: what the project's policies find in it.
         before: the architecture of the release that stands, for what is deleted.
         deployer: the member that deploys, whose own grants have reasons too.
     """
@@ -71,5 +75,6 @@ def build_review(
             [change for stack in stacks for change in stack.changes],
         ),
         contexts=dict(contexts),
+        policies=tuple(PolicyFinding.model_validate(asdict(one)) for one in violations),
         fingerprint=fingerprint_of(environment, architecture.name, stacks, access, contexts),
     )

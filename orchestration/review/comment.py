@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from orchestration.review.markdown import access_line, change_lines, destructive_line
-from orchestration.review.model import AccessChange, ResourceChange, Review
+from orchestration.review.markdown import access_line, change_lines, destructive_line, policy_line
+from orchestration.review.model import AccessChange, PolicyFinding, ResourceChange, Review
 from orchestration.review.wording import (
     access_summary,
     changes_of_access,
     code,
     counted_operations,
     impact_sentences,
+    policy_verdict,
     shortened,
 )
 from orchestration.wording import counted
@@ -31,6 +32,8 @@ ALWAYS_LISTED: Final = 200
 # A sentence on reach is cut here where space is scarce: it names services, of which all are
 # in the full report.
 SHORT_SENTENCE: Final = 1_000
+# With more findings of policies than this, they are counted by rule.
+POLICIES_LISTED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,9 @@ def _sections(
         f"### Preview of {code(review.environment)}: {counted_operations(review.operations)}\n\n"
         f"Fingerprint {code(review.fingerprint)}"
     )
+    if review.policies:
+        yield f"#### Policies: {_policy_summary(review.policies)}"
+        yield "\n".join(_policies(review.policies, detail))
     if destructive:
         yield f"#### ⚠ Deleted or made anew: {len(destructive)}"
         yield "\n".join(_destructive(destructive, detail))
@@ -124,6 +130,22 @@ def _sections(
         yield _drift(review.drift, detail)
     if detail.harmless and review.intended:
         yield _details(review, detail)
+
+
+def _policy_summary(findings: Sequence[PolicyFinding]) -> str:
+    counts = Counter(policy_verdict(finding) for finding in findings)
+    return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
+
+
+def _policies(findings: Sequence[PolicyFinding], detail: _Detail) -> Iterator[str]:
+    """List what stops the run as long as there is room; count the rest by rule."""
+    listed = [f for f in findings if f.stops or detail.harmless]
+    if len(listed) > POLICIES_LISTED:
+        listed = []
+    yield from map(policy_line, listed)
+    rest = Counter((policy_verdict(f), f.rule) for f in findings if f not in listed)
+    for (verdict, rule), number in sorted(rest.items()):
+        yield f"- **{verdict}** {rule}: {counted(number, 'resource')}"
 
 
 def _destructive(changes: Sequence[ResourceChange], detail: _Detail) -> Iterator[str]:

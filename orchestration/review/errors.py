@@ -16,3 +16,14 @@ class NotApproved(Blocked):
 
     code = "not-approved"
     default_hint = "preview again, and have the new fingerprint approved"
+
+
+class PolicyDenied(Blocked):
+    """A policy denies what would be deployed; `findings` names every violation."""
+
+    code = "policy-denied"
+    default_hint = "mend it, or have it waived for a time in policies/waivers.yaml"
+
+    def __init__(self, message: str, *, findings: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings

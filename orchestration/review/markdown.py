@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from orchestration.review.model import AccessChange, ResourceChange, Review, StackReview
+from orchestration.review.model import (
+    AccessChange,
+    PolicyFinding,
+    ResourceChange,
+    Review,
+    StackReview,
+)
 from orchestration.review.wording import (
     access_summary,
     attribute_words,
@@ -12,6 +18,8 @@ from orchestration.review.wording import (
     counted_operations,
     impact_sentences,
     member_words,
+    policy_verdict,
+    policy_words,
 )
 
 
@@ -24,6 +32,9 @@ def _sections(review: Review) -> Iterator[str]:
     yield f"# Preview of {review.environment}: {counted_operations(review.operations)}"
     yield f"Architecture {code(review.architecture)}, project {code(review.project)}."
     yield f"Fingerprint: {code(review.fingerprint)}"
+    if review.policies:
+        yield "## Policies"
+        yield "\n".join(policy_line(finding) for finding in review.policies)
     destructive = [change for change in review.intended if change.is_destructive]
     if destructive:
         yield "## What is deleted or made anew"
@@ -64,6 +75,11 @@ def access_line(change: AccessChange, project: str, *, with_reasons: bool = True
         f" {code(change.on.partition(' ')[2])}"
     )
     return f"{line}: {change.why}" if with_reasons else line
+
+
+def policy_line(finding: PolicyFinding) -> str:
+    """Say on one line what a policy has against a resource."""
+    return f"- **{policy_verdict(finding)}** {policy_words(finding)}"
 
 
 def change_lines(changes: Iterable[ResourceChange], *, with_attributes: bool) -> Iterator[str]:

@@ -114,6 +114,27 @@ class AccessChange(_Value):
         return f"{self.member} {self.effect} {self.role} on {self.on}"
 
 
+class PolicyFinding(_Value):
+    """A rule of the project's policies that a resource breaks (`policies.model.Violation`).
+
+    `waived` has the reason of a waiver that still holds; without one, `deny` stops the run.
+    """
+
+    rule: str
+    level: Literal["deny", "warn"]
+    stack: str
+    resource: str
+    message: str
+    why: str
+    instead: str
+    waived: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether `up` refuses it."""
+        return self.level == "deny" and not self.waived
+
+
 class StackReview(_Value):
     """What would change in one stack; `unchanged` counts the resources that stay as they are."""
 
@@ -160,6 +181,7 @@ class Review(_Value):
     access: tuple[AccessChange, ...] = ()
     impact: Impact = Impact()
     contexts: dict[str, str] = Field(default_factory=dict)
+    policies: tuple[PolicyFinding, ...] = ()
     fingerprint: str
 
     @property

@@ -13,6 +13,8 @@ from orchestration.review.wording import (
     counted_operations,
     impact_sentences,
     member_words,
+    policy_verdict,
+    policy_words,
 )
 
 STYLE = """
@@ -34,6 +36,14 @@ def _sections(review: Review, title: str) -> Iterator[str]:
         f"<p>Architecture {escape(review.architecture)} · project {escape(review.project)}"
         f" · fingerprint <code>{escape(review.fingerprint)}</code></p>"
     )
+    if review.policies:
+        yield "<h2>Policies</h2>" + table(
+            ("Verdict", "Finding"),
+            [
+                row(policy_verdict(f), policy_words(f), kind="critical" if f.stops else "")
+                for f in review.policies
+            ],
+        )
     destructive = [change for change in review.intended if change.is_destructive]
     if destructive:
         yield "<h2>What is deleted or made anew</h2>" + table(

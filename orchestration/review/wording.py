@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from orchestration.automation.results import UNKNOWN_OUTPUT
-from orchestration.review.model import AccessChange, AttributeChange, ResourceChange, Review
+from orchestration.review.model import (
+    AccessChange,
+    AttributeChange,
+    PolicyFinding,
+    ResourceChange,
+    Review,
+)
 from orchestration.wording import counted
 
 UNKNOWN_WORD = "(known later)"
@@ -80,6 +86,21 @@ def impact_sentences(review: Review) -> list[str]:
         ("Data at risk", impact.data_at_risk),
     )
     return [f"{title}: {', '.join(names)}" for title, names in lists if names]
+
+
+def policy_words(finding: PolicyFinding) -> str:
+    """Say which rule is broken by what, why it is one, and what to do or who has waived it."""
+    said = f"{finding.rule}: {finding.message}"
+    if finding.waived:
+        return f"{said}; waived: {finding.waived}"
+    return f"{said}; {finding.why}; {finding.instead}"
+
+
+def policy_verdict(finding: PolicyFinding) -> str:
+    """Say in a word what a finding means for a run."""
+    if finding.waived:
+        return "waived"
+    return "denied" if finding.stops else "warning"
 
 
 def access_summary(changes: Sequence[AccessChange]) -> str:

@@ -8,6 +8,7 @@ from orchestration.review.model import (
     AttributeChange,
     Effect,
     Impact,
+    PolicyFinding,
     ResourceChange,
     Review,
     Risk,
@@ -55,6 +56,7 @@ def reviewed(
     stacks: tuple[StackReview, ...],
     access_changes: tuple[AccessChange, ...] = (),
     impact: Impact | None = None,
+    policies: tuple[PolicyFinding, ...] = (),
 ) -> Review:
     """Make a whole review of them."""
     return Review(
@@ -65,6 +67,7 @@ def reviewed(
         access=access_changes,
         impact=impact or Impact(),
         contexts={"taker": "0" * 64},
+        policies=policies,
         fingerprint=fingerprint_of("prod", "shop", stacks, access_changes, {"taker": "0" * 64}),
     )
 
@@ -132,4 +135,25 @@ def small_review() -> Review:
             dataflows=("orders",),
             data_at_risk=("bucket shop-invoices",),
         ),
+        (
+            finding("public-invokers", "deny"),
+            finding("no-limits", "warn"),
+            finding("unprotected-data", "warn", waived="made anew every night (ada, until 2027)"),
+        ),
+    )
+
+
+def finding(rule: str, level: str, **more: object) -> PolicyFinding:
+    """Make a finding of a policy."""
+    return PolicyFinding.model_validate(
+        {
+            "rule": rule,
+            "level": level,
+            "stack": "prod.services.orders",
+            "resource": "taker",
+            "message": "Service taker is not as it should be",
+            "why": "it costs money",
+            "instead": "set it right",
+            **more,
+        }
     )
