@@ -139,7 +139,7 @@ def read_rules(path: Path) -> Rules:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise UsageError(f"{path}{place} is no YAML: {first}", hint=hint) from error
     try:
-        return RulesFile.model_validate(content or {}).rules()
+        return RulesFile.model_validate({} if content is None else content).rules()
     except ValidationError as error:
         findings = [
             f"{'.'.join(str(part) for part in entry['loc']) or 'the file'}: "
