@@ -73,7 +73,13 @@ def step_begun(place: int) -> Change:
     def change(plan: ExecutionPlan, now: datetime) -> ExecutionPlan:
         step = plan.steps[place]
         running = _step(
-            step, status=ExecutionStatus.RUNNING, started_at=step.started_at or now, error=None
+            step,
+            status=ExecutionStatus.RUNNING,
+            started_at=step.started_at or now,
+            error=None,
+            # Done again after a death, it may have to be undone again.
+            undo=None,
+            undo_error=None,
         )
         return _with(_placed(plan, place, running), current_step=place)
 

@@ -8,6 +8,7 @@ come to the same end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestration.automation.results import Json
@@ -128,7 +129,11 @@ class PlanScript:
 
     def undo(self, step: str) -> bool:
         """Undo one step; goes on past what cannot be undone."""
-        return undo_step(self._run_id, step, self._performer, self._ledger, self._journal)
+        return self._undo_as(step, _place(step))
+
+    def _undo_as(self, name: str, place: int) -> bool:
+        undoing = StepUndo(self._run_id, self._performer, self._ledger, self._journal)
+        return undoing.undo(name, place)
 
     def _measured(self) -> Measurement | None:
         """Measure once, before anything is changed: a later attempt compares with the same."""
@@ -152,7 +157,8 @@ class PlanScript:
         if failed.critical:
             return {"end": "failed"}
         # The plan goes on without it: no half of it may stay behind.
-        if progress.needs_undo(failed) and not self.undo(step):
+        # In the journal that is a step of its own: this one may be started again after it.
+        if progress.needs_undo(failed) and not self._undo_as(f"undo {step}", place):
             return {"end": "failed"}
         return {"failed": message}
 
@@ -173,8 +179,10 @@ class PlanRollback:
 
     def do(self, step: str) -> dict[str, Json]:
         """Undo one step, if there is anything to undo."""
-        if progress.needs_undo(self._ledger.read().steps[_place(step)]):
-            undo_step(self._run_id, step, self._performer, self._ledger, self._journal)
+        place = _place(step)
+        if progress.needs_undo(self._ledger.read().steps[place]):
+            undoing = StepUndo(self._run_id, self._performer, self._ledger, self._journal)
+            undoing.undo(step, place)
         return {}
 
     def accept(self, step: str, result: Mapping[str, Json]) -> None:
@@ -190,25 +198,31 @@ class PlanRollback:
         return True
 
 
-def undo_step(
-    run_id: str, step: str, performer: Performer, ledger: Ledger, journal: Journal
-) -> bool:
-    """Undo one step and say whether that worked."""
-    place = _place(step)
-    journal.add(run_id, step, StepEvent.UNDO_STARTED)
-    try:
-        performer.undo(ledger.read(), place)
-    except (Fenced, Interrupted):
-        # It is neither undone nor impossible to undo: whoever is next goes on here.
-        raise
-    except Exception as error:  # noqa: BLE001 - a defect leaves the plan stuck as a failure does
-        code, message = _told(error)
-        ledger.note(progress.undo_failed(place, f"{code}: {message}"))
-        journal.add(run_id, step, StepEvent.UNDO_FAILED, f"{code}: {message}")
-        return False
-    ledger.note(progress.step_undone(place))
-    journal.add(run_id, step, StepEvent.UNDO_FINISHED)
-    return True
+@dataclass(frozen=True, slots=True)
+class StepUndo:
+    """Undoes single steps, and writes down how that went."""
+
+    run_id: str
+    performer: Performer
+    ledger: Ledger
+    journal: Journal
+
+    def undo(self, name: str, place: int) -> bool:
+        """Undo one step, under a name in the journal, and say whether that worked."""
+        self.journal.add(self.run_id, name, StepEvent.UNDO_STARTED)
+        try:
+            self.performer.undo(self.ledger.read(), place)
+        except (Fenced, Interrupted):
+            # It is neither undone nor impossible to undo: whoever is next goes on here.
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect leaves the plan stuck as a failure does
+            code, message = _told(error)
+            self.ledger.note(progress.undo_failed(place, f"{code}: {message}"))
+            self.journal.add(self.run_id, name, StepEvent.UNDO_FAILED, f"{code}: {message}")
+            return False
+        self.ledger.note(progress.step_undone(place))
+        self.journal.add(self.run_id, name, StepEvent.UNDO_FINISHED)
+        return True
 
 
 def first_open_step(plan: ExecutionPlan) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from architecture.loading import load
 from architecture.model import Architecture, Deployment, Service
 from architecture.names import stack_name
 from architecture.recorded import RecordedOverrides, setting_variable, with_recorded
@@ -94,7 +93,7 @@ class ServiceDirectory:
         self._environment = environment
         self._releases = ReleaseStore(environment)
         self._overrides = OverrideStore(environment)
-        self._read: tuple[str, Architecture] | None = None
+        self._read: tuple[str, Architecture | None] | None = None
 
     def architecture(self) -> Architecture | None:
         """Give the live release's architecture, without what is recorded; None before the first."""
@@ -102,8 +101,7 @@ class ServiceDirectory:
         if release is None:
             return None
         if self._read is None or self._read[0] != release.release_id:
-            path = self._releases.architecture_of(release)
-            self._read = release.release_id, load(path).architecture
+            self._read = release.release_id, self._releases.architecture_of(release)
         return self._read[1]
 
     def services(self, *, without_step: str | None = None) -> Services:

@@ -107,15 +107,11 @@ class ReleaseStore:
             raise UsageError(f"there is no release {release_id!r} (there are: {known})")
         return found
 
-    def architecture_of(self, release: Release) -> Path:
-        """Name the file with the hydrated architecture of a release."""
-        return self._folder / release.release_id / self._environment.architecture_file.name
-
     def is_in_place(self, release: Release) -> bool:
         """Say whether the stacks would read the architecture of this release now."""
+        file = self._environment.architecture_file
         try:
-            kept = self.architecture_of(release).read_bytes()
-            return self._environment.architecture_file.read_bytes() == kept
+            return file.read_bytes() == (self._folder / release.release_id / file.name).read_bytes()
         except FileNotFoundError:
             return False
 
