@@ -145,7 +145,7 @@ def _engines() -> Iterator[Found]:
         yield Found(
             "engine",
             Health.OPTIONAL,
-            f"{error.message}; only `--engine pulumi` needs it",
+            f"{error.message}; only `--engine pulumi` and target google need it",
             error.hint,
         )
     else:

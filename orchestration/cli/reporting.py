@@ -14,7 +14,7 @@ from rich.table import Table
 
 from orchestration.cli.console import output
 from orchestration.conductor.records import UNDONE, RunRecord, RunStatus, last_run, runs
-from orchestration.environments import Environment, EnvironmentRecord
+from orchestration.environments import Environment, EnvironmentRecord, TargetName
 from orchestration.releases.store import ReleaseStore
 from orchestration.settings import Settings
 from orchestration.targets.local import LocalCloudView, running_cloud
@@ -135,6 +135,10 @@ def show_status(env: str, *, as_json: bool) -> None:
         f" target {held.target.value}, project {held.project_id}"
     )
     console.print(_run_line(run, environment))
+    if held.target is not TargetName.LOCAL:
+        for name, url in sorted(urls.items()):
+            console.print(f"  {name} at {url}")
+        return
     if cloud is None:
         console.print(
             f"local cloud: not running (start it with `conductor cloud start --env {env}`)"

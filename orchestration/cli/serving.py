@@ -25,7 +25,7 @@ from orchestration.environments import Environment
 from orchestration.errors import UsageError
 from orchestration.execution.assembly import ActingOn, capabilities_of, opened_executor
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget
+from orchestration.targets.opening import target_of
 
 DATABASE_VARIABLE = "CONDUCTOR_DATABASE_URL"
 WEBHOOK_SECRET_VARIABLE = "CONDUCTOR_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
@@ -119,9 +119,7 @@ def serve_api(
 
 def _acting_on(env: str) -> ActingOn:
     environment = Environment(env, Settings.from_environment())
-    record = environment.require_record()
-    target = LocalTarget(environment, project_id=record.project_id, region="")
-    return ActingOn(environment, target)
+    return ActingOn(environment, target_of(environment))
 
 
 def create_token(
