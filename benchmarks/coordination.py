@@ -27,6 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.coordination_requests import Shape, request
+from orchestration.api.memory import collect_rarely
 from orchestration.coordination.conflicts.detection import find_clashes
 from orchestration.coordination.conflicts.lineup import Lineup
 from orchestration.coordination.engine import decide
@@ -93,6 +94,8 @@ def measure(shape: Shape, count: int) -> Measurement:
     def decide_all() -> None:
         decide(asked, decision_id="id", now=NOW, rules=rules, known_actions=KNOWN_ACTIONS)
 
+    # As the server does.
+    collect_rarely()
     decide_ms = _best_ms(decide_all)
     findings = find_clashes(lineup, rules)
     decided = decide(asked, decision_id="id", now=NOW, rules=rules, known_actions=KNOWN_ACTIONS)

@@ -10,6 +10,7 @@ import uvicorn
 
 from orchestration.api.app import make_app
 from orchestration.api.backend import Backend
+from orchestration.api.memory import collect_rarely
 from orchestration.api.refusals import AddressUnusable, TokenMissing
 from orchestration.coordination.storage import tokens
 
@@ -62,6 +63,7 @@ def serve(
         timeout_graceful_shutdown=DRAIN_S,
         limit_concurrency=MOST_CONNECTIONS,
     )
+    collect_rarely()
     server = _Server(config, lambda: on_ready(listening.getsockname()[1]))
     # uvicorn passes the signal on that ended it; ending is what was asked for.
     with listening, suppress(KeyboardInterrupt):

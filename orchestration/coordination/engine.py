@@ -7,6 +7,7 @@ decision, identifiers included, in whatever order the recommendations come.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.coordination import approvals as approving
@@ -63,40 +64,24 @@ def decide(
         item if item.created_at is not None else item.model_copy(update={"created_at": now})
         for item in request.recommendations
     ]
-    lineup = Lineup.of(items, windows)
-    findings = find_clashes(lineup, rules)
-    standing = Standing.of(lineup, findings)
-    fates = resolve(len(items), standing.rivals, lineup.dependencies, standing.hopeless)
-    explanation = Explanation(lineup, standing, fates)
+    settled = _Settled.of(Lineup.of(items, windows), rules)
     approvals, needed, approved = _ask(
-        _kept(lineup, fates),
+        settled.kept(),
         auto_approve=request.auto_approve,
         decision_id=decision_id,
         now=now,
         rules=rules,
     )
     plans = _plan(approved, decision_id, now, rules, known_actions)
-    plan_ids = {plan.recommendation_id: plan.id for plan in plans}
-    kept: list[Outcome] = []
-    dropped: list[Outcome] = []
-    for place, item in enumerate(lineup.items):
-        is_kept = fates[place] is Fate.KEPT
-        status = APPROVED if item.id in approved else PENDING_APPROVAL
-        outcome = Outcome(
-            recommendation=item,
-            status=status if is_kept else DISCARDED,
-            reason=explanation.reason(place),
-            would_flip=explanation.would_flip(place),
-            blocked_by=() if rules.offers(item.action, known_actions) else NO_HANDLER,
-            plan_id=plan_ids.get(item.id),
-        )
-        (kept if is_kept else dropped).append(outcome)
+    outcomes = settled.outcomes(
+        approved, {plan.recommendation_id: plan.id for plan in plans}, rules, known_actions
+    )
     return Decision(
         id=decision_id,
         decided_at=now,
-        conflicts=_records(lineup, findings, decision_id, now, fates),
-        kept=tuple(kept),
-        dropped=tuple(dropped),
+        conflicts=settled.conflicts(decision_id, now),
+        kept=tuple(outcome for outcome in outcomes if outcome.status != DISCARDED),
+        dropped=tuple(outcome for outcome in outcomes if outcome.status == DISCARDED),
         approvals=approvals,
         approvers_needed=needed,
         plans=plans,
@@ -138,11 +123,58 @@ def resolve_conflicts(
         WindowUnreadable: a recommendation's schedule is no time.
         RequestRefused: there are too many overlaps.
     """
-    lineup = _lineup(recommendations)
-    findings = find_clashes(lineup, rules)
-    standing = Standing.of(lineup, findings)
-    fates = resolve(len(lineup.items), standing.rivals, lineup.dependencies, standing.hopeless)
-    return tuple(_kept(lineup, fates)), _records(lineup, findings, origin, now, fates)
+    settled = _Settled.of(_lineup(recommendations), rules)
+    return tuple(settled.kept()), settled.conflicts(origin, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A lineup whose conflicts are found and resolved."""
+
+    lineup: Lineup
+    findings: Findings
+    standing: Standing
+    fates: Sequence[Fate]
+
+    @classmethod
+    def of(cls, lineup: Lineup, rules: Rules) -> _Settled:
+        findings = find_clashes(lineup, rules)
+        standing = Standing.of(lineup, findings)
+        fates = resolve(len(lineup.items), standing.rivals, lineup.dependencies, standing.hopeless)
+        return cls(lineup, findings, standing, fates)
+
+    def kept(self) -> list[Recommendation]:
+        fated = zip(self.lineup.items, self.fates, strict=True)
+        return [item for item, fate in fated if fate is Fate.KEPT]
+
+    def conflicts(self, origin: str, now: datetime) -> tuple[Conflict, ...]:
+        return _records(self.lineup, self.findings, origin, now, self.fates)
+
+    def outcomes(
+        self,
+        approved: Mapping[str, Recommendation],
+        plan_ids: Mapping[str, str],
+        rules: Rules,
+        known_actions: Collection[str],
+    ) -> list[Outcome]:
+        explanation = Explanation(self.lineup, self.standing, self.fates)
+        found: list[Outcome] = []
+        for place, item in enumerate(self.lineup.items):
+            if self.fates[place] is Fate.KEPT:
+                status = APPROVED if item.id in approved else PENDING_APPROVAL
+            else:
+                status = DISCARDED
+            found.append(
+                Outcome(
+                    recommendation=item,
+                    status=status,
+                    reason=explanation.reason(place),
+                    would_flip=explanation.would_flip(place),
+                    blocked_by=() if rules.offers(item.action, known_actions) else NO_HANDLER,
+                    plan_id=plan_ids.get(item.id),
+                )
+            )
+        return found
 
 
 def _lineup(recommendations: Sequence[Recommendation]) -> Lineup:
@@ -150,10 +182,6 @@ def _lineup(recommendations: Sequence[Recommendation]) -> Lineup:
     return Lineup.of(
         recommendations, {id_: window for id_, window in windows if window is not None}
     )
-
-
-def _kept(lineup: Lineup, fates: Sequence[Fate]) -> list[Recommendation]:
-    return [item for item, fate in zip(lineup.items, fates, strict=True) if fate is Fate.KEPT]
 
 
 def _records(

@@ -38,8 +38,7 @@ class Standing:
         before = findings.graph.before
         for clash in findings.clashes:
             if not clash.is_pair:
-                text = clash.description[0].lower() + clash.description[1:]
-                hopeless.update((place, text) for place in clash.places)
+                hopeless.update(dict.fromkeys(clash.places, _why_hopeless(clash, lineup)))
                 if len(clash.places) == 1 and not _is_circle(clash, lineup):
                     untimely.add(clash.places[0])
                 continue
@@ -51,6 +50,14 @@ class Standing:
                     needed = lineup.items[place].id
                     hopeless.setdefault(dependent, f"it conflicts with {needed}, which it needs")
         return cls(rivals, hopeless, frozenset(untimely))
+
+
+def _why_hopeless(clash: Clash, lineup: Lineup) -> str:
+    if len(clash.places) <= _MOST_NEEDS:
+        return clash.description[0].lower() + clash.description[1:]
+    # Each of them says it: with the whole path, the reply would grow with its square.
+    names = " -> ".join(lineup.items[place].id for place in clash.places[:_MOST_NEEDS])
+    return f"circular dependency detected among {len(clash.places)}: {names} -> ..."
 
 
 def _is_circle(clash: Clash, lineup: Lineup) -> bool:
@@ -134,8 +141,8 @@ class Explanation:
         for member in found:
             if self._items[member].affected_resources:
                 return member
+            needs = self._dependencies.get(member, ())[: _MOST_NEEDS + 1]
             if len(found) <= _MOST_NEEDS:
-                needs = self._dependencies.get(member, ())
                 found.extend(n for n in needs if n not in found)
         return None
 
@@ -167,7 +174,8 @@ class Explanation:
         for member in found:
             if member in self._standing.hopeless or len(found) > _MOST_NEEDS:
                 return None
-            needs = self._dependencies.get(member, ())
+            # One more than is read is enough to see that it is too many.
+            needs = self._dependencies.get(member, ())[: _MOST_NEEDS + 1]
             found.extend(need for need in needs if need not in found)
         return found
 

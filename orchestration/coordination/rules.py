@@ -144,7 +144,8 @@ class Rules:
     freezes: tuple[Freeze, ...] = ()
     resources: ResourceTree = field(default_factory=ResourceTree)
     max_recommendations: int = 10_000
-    max_overlaps: int = 250_000
+    # Each is an entry of the reply: this many take about a second and 20 MB.
+    max_overlaps: int = 50_000
 
     def offers(self, action: str, known_actions: Collection[str]) -> bool:
         """Whether a built-in handler or an agent offers the action, or every step of its plan."""

@@ -36,7 +36,7 @@ def check_request(
     problems = [*_request_problems(request), *_id_problems(request)]
     ids = {item.id for item in request.recommendations}
     for place, item in enumerate(request.recommendations):
-        found = _Item(item, f"recommendations[{place}]")
+        found = _Item(item, place)
         problems.extend(_item_problems(found, request, ids, now))
         if request.execute_now and not rules.offers(item.action, known_actions):
             problems.append(
@@ -61,7 +61,9 @@ def check_request(
 class _Item:
     """A recommendation and its place, to name it by."""
 
-    def __init__(self, item: Recommendation, place: str) -> None:
+    __slots__ = ("item", "place")
+
+    def __init__(self, item: Recommendation, place: int) -> None:
         self.item = item
         self.place = place
 
@@ -72,7 +74,7 @@ class _Item:
         return self._problem(Category.SEMANTIC, code, field, message)
 
     def _problem(self, category: Category, code: str, field: str, message: str) -> Problem:
-        where = f"{self.place}.{field}"
+        where = f"recommendations[{self.place}].{field}"
         text = f"recommendation {self.item.id!r} ({where}): {message}"
         return Problem(category, code, text, item=self.item.id, field=where)
 
@@ -91,7 +93,7 @@ def _id_problems(request: CoordinationRequest) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for place, item in enumerate(request.recommendations):
         if (earlier := first.setdefault(item.id, place)) != place:
-            yield _Item(item, f"recommendations[{place}]").semantic(
+            yield _Item(item, place).semantic(
                 "duplicate-id", "id", f"recommendations[{earlier}] has the same id"
             )
 

@@ -87,7 +87,13 @@ def components(graph: Graph) -> Iterator[list[int]]:
                 if trail:
                     low[trail[-1][0]] = min(low[trail[-1][0]], low[place])
                 if low[place] == index[place]:
-                    cut = stack.index(place)
-                    component, stack[cut:] = stack[cut:], []
+                    component = _popped(stack, place)
                     on_stack.difference_update(component)
                     yield component
+
+
+def _popped(stack: list[int], last: int) -> list[int]:
+    found = [stack.pop()]
+    while found[-1] != last:
+        found.append(stack.pop())
+    return found[::-1]
