@@ -15,6 +15,7 @@ from rehearsal.engine.recorder import Recorder
 from rehearsal.engine.states import ResourceState
 from rehearsal.engine.steps import Step
 from rehearsal.engine.targets import Targets
+from rehearsal.engine.update_plan import UpdatePlan
 from rehearsal.engine.values import EngineProperties
 
 
@@ -65,6 +66,9 @@ class Deployment:
     replace_targets: Targets
     dry_run: bool
     parallel: int
+    # A preview writes its steps down in the one; an update keeps to the other.
+    noted: UpdatePlan | None = None
+    plan: UpdatePlan | None = None
     continue_on_error: bool = False
     progress: Progress = field(default_factory=Progress)
     registered: dict[str, ResourceState] = field(default_factory=dict)

@@ -70,7 +70,15 @@ class Executor:
         deployment = self._deployment
         if step.skipped:
             return True
+        if deployment.noted is not None:
+            deployment.noted.note(step)
         deployment.events.step_started(step)
+        try:
+            if deployment.plan is not None:
+                deployment.plan.refuse_unplanned(step)
+        except DeploymentError as error:
+            self._refuse(step, str(error))
+            return False
         deployment.recorder.begin(step)
         try:
             await self._perform(step)
@@ -87,6 +95,15 @@ class Executor:
         deployment.recorder.finish(step)
         self._announce(step)
         return True
+
+    def _refuse(self, step: Step, message: str) -> None:
+        """Give up on a step that was never begun: there is nothing to record."""
+        deployment = self._deployment
+        deployment.events.diagnostic(message, urn=step.urn)
+        deployment.events.step_failed(step)
+        deployment.failed_urns.add(step.urn)
+        deployment.progress.step_failed = True
+        deployment.progress.fail()
 
     def _fail(self, step: Step, messages: list[str], partial: ResourceState | None = None) -> None:
         deployment = self._deployment

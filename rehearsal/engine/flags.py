@@ -18,8 +18,6 @@ from rehearsal.engine.workplace import Workplace
 
 _DECLINED_FLAGS: Final = {
     "client": "an inline program",
-    "plan": "--plan",
-    "save-plan": "--save-plan",
     "policy-pack": "--policy-pack",
     "attach-debugger": "--attach-debugger",
     "run-program": "--run-program",

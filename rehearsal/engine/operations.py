@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from rehearsal.engine import checkpoint, configuration, events
@@ -47,6 +48,7 @@ from rehearsal.engine.stack_commands import history_entry
 from rehearsal.engine.states import ResourceState, StateWriter
 from rehearsal.engine.steps import Op
 from rehearsal.engine.targets import Targets
+from rehearsal.engine.update_plan import UpdatePlan
 from rehearsal.engine.values import EngineProperties
 from rehearsal.engine.workplace import Workplace
 
@@ -123,6 +125,9 @@ class Operation:
                 finally:
                     await deployment.events.close()
             progress = deployment.progress
+            saved = self._work.arguments.get("save-plan")
+            if deployment.noted is not None and saved and progress.result == "succeeded":
+                deployment.noted.write(Path(saved), loaded.codec)
             if not self._preview:
                 entry = history_entry(
                     self._work,
@@ -198,6 +203,8 @@ class Operation:
             replace_targets=Targets((*arguments.all("replace"), *arguments.all("target-replace"))),
             dry_run=self._preview,
             parallel=parallelism(work),
+            noted=UpdatePlan() if arguments.get("save-plan") else None,
+            plan=self._plan_to_keep(loaded.codec),
             continue_on_error=arguments.has("continue-on-error")
             or work.environ.get("PULUMI_CONTINUE_ON_ERROR", "").lower() in {"1", "true"},
         )
@@ -205,6 +212,10 @@ class Operation:
         if self._is_cancelled:
             deployment.progress.cancel()
         return deployment
+
+    def _plan_to_keep(self, codec: StateCodec) -> UpdatePlan | None:
+        path = self._work.arguments.get("plan")
+        return UpdatePlan.read(Path(path), codec) if path and not self._preview else None
 
     def _listener(self, ref: StackRef) -> Listener:
         work, arguments = self._work, self._work.arguments

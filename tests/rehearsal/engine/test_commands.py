@@ -165,7 +165,6 @@ def test_foreign_export_is_not_imported(bench: Bench) -> None:
         ["new", "--yes"],
         ["state", "unprotect", "x"],
         ["preview", "--help"],
-        ["up", "--yes", "--plan", "file"],
         ["up", "--yes", "--client=127.0.0.1:1"],
         ["stack", "init", "x", "--secrets-provider", "gcpkms://x"],
     ],
