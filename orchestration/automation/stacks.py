@@ -81,7 +81,8 @@ class StackHome:
 class StackOperations:
     """Preview, up, refresh and destroy of single stacks; safe to use from several threads.
 
-    `credentials` is asked before every operation, so that a token never outlives its hour.
+    `credentials` is asked before every operation, so that a token never outlives its hour. `guard`
+    is asked before every one that changes a stack, and raises where it must not be touched.
     """
 
     def __init__(
@@ -89,10 +90,16 @@ class StackOperations:
         home: StackHome,
         command: PulumiCommand,
         credentials: Callable[[], Mapping[str, str]],
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self._home = home
         self._command = command
         self._credentials = credentials
+        self._guard = guard
+
+    def guarded(self, guard: Callable[[], None]) -> StackOperations:
+        """Give the same operations under a guard."""
+        return StackOperations(self._home, self._command, self._credentials, guard)
 
     def create(self, stack: str) -> None:
         """Make the stack if it does not exist.
@@ -271,6 +278,7 @@ class StackOperations:
         Raises:
             StackFailed: it still holds resources.
         """
+        self._guard()
         try:
             self._open(stack).workspace.remove_stack(stack)
         except CommandError as error:
@@ -351,6 +359,7 @@ class StackOperations:
 
     def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
         """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
+        self._guard()
         opened = self._open(stack)
         try:
             return work(opened)

@@ -15,6 +15,7 @@ from orchestration.cli.progress import JsonProgress, PlainProgress
 from orchestration.conductor.assembly import event_forwarder, stack_operations
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.records import new_run_id
+from orchestration.durable.holding import held_environment
 from orchestration.environments import Environment, EnvironmentRecord, TargetName
 from orchestration.errors import UsageError
 from orchestration.releases.destruction import Destruction
@@ -24,13 +25,20 @@ from orchestration.wording import counted
 
 
 def destroy(
-    env: str, *, dataflow: str | None, yes: bool, suffix: str | None, as_json: bool
+    env: str,
+    *,
+    dataflow: str | None,
+    yes: bool,
+    suffix: str | None,
+    database_url: str | None,
+    as_json: bool,
 ) -> None:
     """Take an environment down, or one dataflow of it.
 
     Raises:
         UsageError: there is no such environment or dataflow, or nobody there to ask.
         Blocked: another dataflow needs the one.
+        EnvironmentBusy: somebody else changes the environment.
         EnvironmentMismatch: the environment's names end in another suffix.
         ConductorError: a stack was not destroyed.
     """
@@ -40,9 +48,10 @@ def destroy(
     console = output()
     target = target_of(environment)
     progress = JsonProgress() if as_json else PlainProgress(console)
-    with environment.locked(f"conductor destroy --env {env}"):
+    with held_environment(environment, f"conductor destroy --env {env}", database_url) as lease:
         target.prepare()
         operations = stack_operations(environment, target, EngineName.AUTO)
+        operations = operations.guarded(lease.require)
         log = RunLog(new_run_id(datetime.now(UTC)), [progress])
         destruction = Destruction(environment, operations, log, event_forwarder(log))
         waves = destruction.waves(dataflow)

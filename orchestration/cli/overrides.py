@@ -11,6 +11,7 @@ from architecture.findings import InvalidArchitecture
 from architecture.loading import load
 from architecture.recorded import RecordedOverride, applied
 from orchestration.cli.console import output
+from orchestration.durable.holding import held_environment
 from orchestration.environments import Environment
 from orchestration.errors import UsageError
 from orchestration.overriding import OverrideStore
@@ -53,17 +54,20 @@ def show_overrides(env: str, *, as_json: bool) -> None:
             )
 
 
-def remove_overrides(env: str, service: str, key: str | None, *, as_json: bool) -> None:
+def remove_overrides(
+    env: str, service: str, key: str | None, *, database_url: str | None, as_json: bool
+) -> None:
     """Take away what is recorded of a service, or of one key of it; nothing is deployed.
 
     Raises:
         UsageError: nothing such is recorded; the message says what is.
-        EnvironmentBusy: somebody runs in the environment.
+        EnvironmentBusy: somebody else changes the environment.
     """
     environment = Environment(env, Settings.from_environment())
     environment.require_record()
     store = OverrideStore(environment)
-    with environment.locked(f"conductor overrides remove --env {env}"):
+    doing = f"conductor overrides remove --env {env}"
+    with held_environment(environment, doing, database_url):
         held = store.read()
         going = [e for e in held.entries if e.service == service and key in {None, e.key}]
         if not going:

@@ -21,6 +21,7 @@ from orchestration.automation.shell import (
 )
 from orchestration.cli.deploying import one_of
 from orchestration.conductor.assembly import stack_home
+from orchestration.durable.holding import held_environment
 from orchestration.environments import Environment, known_environments
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
@@ -28,7 +29,9 @@ from orchestration.targets.opening import target_of
 from orchestration.targets.target import Target
 
 
-def run(words: Sequence[str], *, env: str | None, engine: str) -> int:
+def run(
+    words: Sequence[str], *, env: str | None, engine: str, database_url: str | None = None
+) -> int:
     """Run a Pulumi command, or print the variables that it needs; give the exit code.
 
     Raises:
@@ -39,14 +42,18 @@ def run(words: Sequence[str], *, env: str | None, engine: str) -> int:
     if words[:1] == ["env"]:
         _print_variables(environment, words[1:])
         return 0
-    variables = stack_home(environment, chosen).environ()
+    if not is_changing(words):
+        return _pass_on(words, environment, chosen)
+    with held_environment(environment, f"conductor pulumi {' '.join(words)}", database_url):
+        return _pass_on(words, environment, chosen)
+
+
+def _pass_on(words: Sequence[str], environment: Environment, engine: EngineName) -> int:
+    variables = stack_home(environment, engine).environ()
     if is_deploying(words):
         variables |= _prepared(environment).credentials()
     folder = environment.settings.project_dir
-    if not is_changing(words):
-        return run_pulumi(words, engine=chosen, folder=folder, variables=variables)
-    with environment.locked(f"conductor pulumi {' '.join(words)}"):
-        return run_pulumi(words, engine=chosen, folder=folder, variables=variables)
+    return run_pulumi(words, engine=engine, folder=folder, variables=variables)
 
 
 def _environment(words: Sequence[str], env: str | None) -> Environment:

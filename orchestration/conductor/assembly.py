@@ -70,8 +70,9 @@ def run_parts(
     log: RunLog,
     *,
     operations: StackOperations,
+    generation: int,
 ) -> Parts:
-    """Make every part of a run on an environment and its target."""
+    """Make every part of a run on an environment and its target; `generation` is its lease's."""
     architecture = file.architecture
     on_event = event_forwarder(log)
     deployer = StackDeployer(
@@ -113,7 +114,12 @@ def run_parts(
             ),
         ),
         director=DirectorSetup(
-            architecture, environment, target, log, timeout_s=options.director_timeout_s
+            architecture,
+            environment,
+            target,
+            log,
+            generation=generation,
+            timeout_s=options.director_timeout_s,
         ),
     )
 

@@ -108,7 +108,9 @@ def run_rollback(
         held_lease(engine, environment, f"conductor rollback --env {environment.name}") as lease,
         stopped_by_request(),
     ):
-        return _run(environment, operations, plan, observers, engine=engine, lease=lease)
+        # Whoever was overtaken touches no stack any more.
+        guarded = operations.guarded(lease.require)
+        return _run(environment, guarded, plan, observers, engine=engine, lease=lease)
 
 
 def _run(

@@ -93,8 +93,17 @@ def run_up(
         held_lease(engine, environment, f"conductor up --env {environment.name}") as lease,
         stopped_by_request(),
     ):
-        up = _Up(environment, target, options, inputs, observers, died=died, queued=queued)
-        return up.run(file, known, engine, lease)
+        up = _Up(
+            environment,
+            target,
+            options,
+            inputs,
+            observers,
+            lease=lease,
+            died=died,
+            queued=queued,
+        )
+        return up.run(file, known, engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +125,12 @@ class _Up:
         inputs: RunInputs,
         observers: Sequence[Observer],
         *,
+        lease: Lease,
         died: RunRecord | None,
         queued: QueuedRun | None,
     ) -> None:
         self._environment = environment
+        self._lease = lease
         self._queued = queued
         self._target = target
         self._options = options
@@ -133,16 +144,16 @@ class _Up:
         )
         self._run_id = self._recorder.record.run_id
         self._log = RunLog(self._run_id, [self._recorder, *observers])
-        self._operations = stack_operations(environment, target, options.engine)
+        # Whoever was overtaken touches no stack any more.
+        operations = stack_operations(environment, target, options.engine)
+        self._operations = operations.guarded(lease.require)
         self._releases = ReleaseStore(environment)
         # What a failure goes back to; the run itself becomes the live release only at its end.
         self._live = self._releases.current()
 
-    def run(
-        self, file: HydratedFile, known: RunState, engine: sa.Engine, lease: Lease
-    ) -> RunRecord:
+    def run(self, file: HydratedFile, known: RunState, engine: sa.Engine) -> RunRecord:
         """Run it, or what is left of it."""
-        journal = JournalStore(engine, self._environment.name, lease)
+        journal = JournalStore(engine, self._environment.name, self._lease)
         script = self._script(file, known, journal)
         self._log.emit(
             RunEventKind.RUN_RESUMED if self._is_resumed else RunEventKind.RUN_STARTED,
@@ -155,7 +166,7 @@ class _Up:
         left = not_undone(journal.read(self._run_id))
         self._log.phase = None
         # What follows is written beside the journal: whoever was overtaken leaves it alone.
-        lease.require()
+        self._lease.require()
         if end is RunEnd.INTERRUPTED:
             self._recorder.finish(RunStatus.INTERRUPTED)
             raise KeyboardInterrupt
@@ -184,6 +195,7 @@ class _Up:
             self._options,
             self._log,
             operations=self._operations,
+            generation=self._lease.generation,
         )
         unwinding = RunUnwinding(
             self._environment.name,

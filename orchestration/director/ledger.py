@@ -1,6 +1,7 @@
 """What the director has finished: one record per command, made once and never changed.
 
-A command that arrives again is answered from here; its effect is not repeated.
+A command that arrives again is answered from here; its effect is not repeated. Beside them is the
+newest generation that it has obeyed: one that was restarted still knows whom to refuse.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from orchestration.director.messages import Completion
+from orchestration.environments import write_atomically
+
+GENERATION_FILE = "generation"
 
 
 class Ledger(Protocol):
@@ -24,6 +28,14 @@ class Ledger(Protocol):
 
     def store(self, completion: Completion) -> Completion:
         """Keep how a command ended; when that is known already, give what is known."""
+        ...
+
+    def generation(self) -> int:
+        """Read the newest generation whose command was obeyed; 0 before the first."""
+        ...
+
+    def keep_generation(self, generation: int) -> None:
+        """Keep a newer generation, before its first command is obeyed."""
         ...
 
 
@@ -58,6 +70,17 @@ class FolderLedger:
         finally:
             temporary.unlink(missing_ok=True)
         return completion
+
+    def generation(self) -> int:
+        """Read the newest generation whose command was obeyed; 0 before the first."""
+        try:
+            return int((self._folder / GENERATION_FILE).read_text())
+        except FileNotFoundError:
+            return 0
+
+    def keep_generation(self, generation: int) -> None:
+        """Keep a newer generation; the caller lets nobody else do so meanwhile."""
+        write_atomically(self._folder / GENERATION_FILE, str(generation))
 
     def _replace(self, temporary: Path, path: Path, completion: Completion) -> Completion:
         """Put a whole record in the place of one that cannot be read."""

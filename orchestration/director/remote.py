@@ -26,7 +26,10 @@ def _now() -> datetime:
 
 
 class DirectorSetup:
-    """Has the director set dataflows up."""
+    """Has the director set dataflows up.
+
+    `generation` is that of the run's lease: the director refuses commands of whoever was overtaken.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class DirectorSetup:
         target: Target,
         log: RunLog,
         *,
+        generation: int,
         timeout_s: float,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -42,6 +46,7 @@ class DirectorSetup:
         self._environment = environment
         self._target = target
         self._log = log
+        self._generation = generation
         self._timeout_s = timeout_s
         self._now = now
 
@@ -55,8 +60,6 @@ class DirectorSetup:
         """
         project = self._architecture.project_id
         director = self._architecture.director
-        # One for all commands of the run: they must not take each other for overtaken.
-        generation = int(self._now().timestamp())
         with RemoteDirectorClient(
             run_id=self._log.run_id,
             command_topic=topic_path(project, director.command_topic.name),
@@ -64,9 +67,7 @@ class DirectorSetup:
             publisher=self._target.publisher(),
             subscriber=self._target.subscriber(),
         ) as client:
-            answered = run_all(
-                {name: partial(self._set_up, client, name, generation) for name in dataflows}
-            )
+            answered = run_all({name: partial(self._set_up, client, name) for name in dataflows})
         errors = list(answered.errors.values())
         if len(errors) > 1:
             raise SeveralFailed("; ".join(error.message for error in errors), hint=errors[0].hint)
@@ -74,10 +75,8 @@ class DirectorSetup:
             raise errors[0]
         return tuple(answered.results[name] for name in dataflows)
 
-    def _set_up(
-        self, client: RemoteDirectorClient, dataflow: str, generation: int
-    ) -> DataflowOutcome:
-        command = self._command(dataflow, generation)
+    def _set_up(self, client: RemoteDirectorClient, dataflow: str) -> DataflowOutcome:
+        command = self._command(dataflow)
         self._log.emit(
             RunEventKind.COMMAND_SENT,
             instruction=command.instruction.value,
@@ -103,14 +102,14 @@ class DirectorSetup:
             ),
         )
 
-    def _command(self, dataflow: str, generation: int) -> Command:
+    def _command(self, dataflow: str) -> Command:
         return Command(
             instruction=Instruction.SETUP,
             command_id=uuid.uuid4().hex,
             run_id=self._log.run_id,
             environment=self._environment.name,
             dataflow=dataflow,
-            generation=generation,
+            generation=self._generation,
             deadline=self._now() + timedelta(seconds=self._timeout_s),
             architecture_sha256=file_digest(self._environment.architecture_file),
             program_sha256=program_digest(self._environment.settings.project_dir),

@@ -105,7 +105,6 @@ class DirectorService:
         self._publish = publish
         self._now = now
         self._lock = threading.Lock()
-        self._generation = 0
         # One command at a time per dataflow: its stack has one lock.
         self._locks: dict[str, threading.Lock] = {}
 
@@ -183,12 +182,14 @@ class DirectorService:
     def _overtaken(self, command: Command) -> CompletionError | None:
         """Refuse an older generation; only a command that is run makes older ones of others."""
         with self._lock:
-            if command.generation < self._generation:
+            newest = self._ledger.generation()
+            if command.generation < newest:
                 return CompletionError(
                     code="older-generation",
-                    message=f"generation {command.generation} is older than {self._generation}",
+                    message=f"generation {command.generation} is older than {newest}",
                 )
-            self._generation = command.generation
+            if command.generation > newest:
+                self._ledger.keep_generation(command.generation)
         return None
 
     def _run(self, command: Command) -> Completion:

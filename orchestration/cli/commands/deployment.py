@@ -202,6 +202,7 @@ def destroy(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     suffix: Suffix = None,
+    database_url: DatabaseUrl = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -209,7 +210,14 @@ def destroy(
     from orchestration.cli import destroying
 
     with reported(as_json=as_json, debug=debug):
-        destroying.destroy(env, dataflow=dataflow, yes=yes, suffix=suffix, as_json=as_json)
+        destroying.destroy(
+            env,
+            dataflow=dataflow,
+            yes=yes,
+            suffix=suffix,
+            database_url=database_url,
+            as_json=as_json,
+        )
 
 
 def rollback(

@@ -8,6 +8,7 @@ import typer
 
 from orchestration.cli.console import reported
 from orchestration.cli.options import (
+    DatabaseUrl,
     Debug,
     Engine,
 )
@@ -28,6 +29,7 @@ def pulumi_command(
         typer.Option("--env", help="The environment, for commands that name no stack."),
     ] = None,
     engine: Engine = "auto",
+    database_url: DatabaseUrl = None,
     debug: Debug = False,
 ) -> None:
     """Run Pulumi on one stack alone; exits as the engine does.
@@ -43,5 +45,5 @@ def pulumi_command(
     from orchestration.cli import pulumi
 
     with reported(debug=debug):
-        code = pulumi.run(words, env=env, engine=engine)
+        code = pulumi.run(words, env=env, engine=engine, database_url=database_url)
     raise typer.Exit(code)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.console import reported
-from orchestration.cli.options import AsJson, Debug, EnvironmentName
+from orchestration.cli.options import AsJson, DatabaseUrl, Debug, EnvironmentName
 
 app = typer.Typer(
     help="What plans have recorded above an environment's architecture.", no_args_is_help=True
@@ -31,6 +31,7 @@ def remove_override(
         typer.Argument(metavar="KEY", help="As `list` shows it; all of the service's if left out."),
     ] = None,
     env: EnvironmentName = "local",
+    database_url: DatabaseUrl = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -38,4 +39,4 @@ def remove_override(
     from orchestration.cli.overrides import remove_overrides
 
     with reported(as_json=as_json, debug=debug):
-        remove_overrides(env, service, key, as_json=as_json)
+        remove_overrides(env, service, key, database_url=database_url, as_json=as_json)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestration.automation.results import UNKNOWN_OUTPUT
-from orchestration.errors import StackFailed, StackLocked
+from orchestration.errors import ConductorError, StackFailed, StackLocked
 
 if TYPE_CHECKING:
     from tests.orchestration.conftest import Events, TinyProject
@@ -236,3 +236,20 @@ def test_a_backend_that_is_gone_is_an_error_of_ours(tiny_project: TinyProject) -
     for ask in (operations.existing, operations.outputs, operations.create):
         with pytest.raises(StackFailed, match="unable to open bucket"):
             ask(STACK)
+
+
+def test_a_guard_keeps_from_every_change(tiny_project: TinyProject) -> None:
+    """Fault case 11: whoever was overtaken touches no stack any more, but may still look."""
+    tiny_project.program(ONE_THING)
+    operations = tiny_project.operations()
+    operations.up(STACK)
+
+    def refuse() -> None:
+        raise ConductorError("overtaken")
+
+    zombie = operations.guarded(refuse)
+    for change in (zombie.up, zombie.refresh, zombie.destroy, zombie.remove):
+        with pytest.raises(ConductorError, match="overtaken"):
+            change(STACK)
+    assert tiny_project.world.done("create") == ["thing"]
+    assert len(zombie.resources(STACK)) == len(operations.resources(STACK)) > 0

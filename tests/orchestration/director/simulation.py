@@ -68,6 +68,7 @@ class Outcome:
     # Effects of a command whose result the ledger had already: there must be none.
     needless_effects: list[str] = field(default_factory=list)
     ledger: dict[str, Completion] = field(default_factory=dict)
+    generation: int = 0
     crashes: Counter[str] = field(default_factory=Counter)
     # Crashes of a command between its effect and its record: each allows one more effect.
     excuses: Counter[str] = field(default_factory=Counter)
@@ -244,6 +245,14 @@ class Simulation:
         kept = self.outcome.ledger.setdefault(completion.command_id, completion)
         self._may_crash("after the ledger")
         return kept
+
+    def generation(self) -> int:
+        """Read the newest generation, which outlives the process."""
+        return self.outcome.generation
+
+    def keep_generation(self, generation: int) -> None:
+        """Keep a newer generation."""
+        self.outcome.generation = generation
 
 
 def _command_id(data: bytes, attributes: Mapping[str, str]) -> str:

@@ -44,6 +44,7 @@ class Setup:
             Environment("local", Settings(folder)),
             target,
             RunLog("run-7", [self.events.append]),
+            generation=41,
             timeout_s=timeout_s,
             now=lambda: START + timedelta(seconds=next(ticks)),
         )
@@ -98,9 +99,9 @@ def test_commands_of_one_run_share_their_generation(target: LocalTarget, tmp_pat
         publisher.transport.close()
     assert [outcome.dataflow for outcome in outcomes] == list(names)
     assert outcomes[0].stack.changes == {"create": 2}
-    assert len({command.generation for command in seen.values()}) == 1
+    assert {command.generation for command in seen.values()} == {41}
     assert {command.run_id for command in seen.values()} == {"run-7"}
-    assert all(command.deadline > START + timedelta(seconds=30) for command in seen.values())
+    assert all(command.deadline >= START + timedelta(seconds=30) for command in seen.values())
 
 
 @pytest.mark.usefixtures("topics")

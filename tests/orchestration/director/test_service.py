@@ -197,6 +197,16 @@ def test_an_older_generation_is_refused(director: Director) -> None:
     assert director.provisioner.provisioned == ["orders"]
 
 
+def test_a_director_that_was_restarted_still_refuses_it(ledger_dir: Path) -> None:
+    """Design 5: whom to refuse outlives the director's process."""
+    Director(ledger_dir).handle(make("c-new", generation=9))
+    again = Director(ledger_dir)
+    again.handle(make("c-old", generation=8))
+    assert again.published[0].error is not None
+    assert again.published[0].error.code == "older-generation"
+    assert again.provisioner.provisioned == []
+
+
 def test_a_failure_is_answered_and_tried_again_by_the_next_command(director: Director) -> None:
     """A failure is no result: nothing of it is kept that would stand against a second try."""
     director.provisioner.failure = StackFailed("quota", stack="dev.dataflow.orders")
