@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import ValidationError
 
-from orchestration.director.ledger import file_name
+from orchestration.director.ledger import GENERATION_FILE, file_name
 from orchestration.director.messages import Completion
 from orchestration.errors import CloudUnreachable
 
@@ -39,13 +39,11 @@ class BucketLedger:
         Raises:
             CloudUnreachable: the bucket does not answer.
         """
-        name = quote(self._name(command_id), safe="")
-        answer = self._call("GET", f"storage/v1/b/{self._bucket}/o/{name}", {"alt": "media"})
-        if answer.status_code == HTTPStatus.NOT_FOUND:
+        found = self._read(file_name(command_id))
+        if found is None:
             return None
-        _require(answer)
         try:
-            return Completion.model_validate_json(answer.content)
+            return Completion.model_validate_json(found)
         except ValidationError:
             return None
 
@@ -55,23 +53,45 @@ class BucketLedger:
         Raises:
             CloudUnreachable: the bucket does not answer.
         """
-        answer = self._write(completion, {"ifGenerationMatch": "0"})
+        name, record = file_name(completion.command_id), completion.model_dump_json().encode()
+        answer = self._write(name, record, {"ifGenerationMatch": "0"})
         if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
             known = self.find(completion.command_id)
             if known is not None:
                 return known
             # What is there is no record: a whole one takes its place.
-            answer = self._write(completion, {})
+            answer = self._write(name, record, {})
         _require(answer)
         return completion
 
-    def _write(self, completion: Completion, condition: Mapping[str, str]) -> httpx.Response:
-        query = {"uploadType": "media", "name": self._name(completion.command_id), **condition}
-        path = f"upload/storage/v1/b/{self._bucket}/o"
-        return self._call("POST", path, query, completion.model_dump_json().encode())
+    def generation(self) -> int:
+        """Read the newest generation whose command was obeyed; 0 before the first.
 
-    def _name(self, command_id: str) -> str:
-        return f"{self._prefix}/{file_name(command_id)}"
+        Raises:
+            CloudUnreachable: the bucket does not answer.
+        """
+        answer = self._read(GENERATION_FILE)
+        return 0 if answer is None else int(answer)
+
+    def keep_generation(self, generation: int) -> None:
+        """Keep a newer generation; the caller lets nobody else do so meanwhile.
+
+        Raises:
+            CloudUnreachable: the bucket does not answer.
+        """
+        _require(self._write(GENERATION_FILE, str(generation).encode(), {}))
+
+    def _read(self, file: str) -> bytes | None:
+        name = quote(f"{self._prefix}/{file}", safe="")
+        answer = self._call("GET", f"storage/v1/b/{self._bucket}/o/{name}", {"alt": "media"})
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        _require(answer)
+        return answer.content
+
+    def _write(self, file: str, content: bytes, condition: Mapping[str, str]) -> httpx.Response:
+        query = {"uploadType": "media", "name": f"{self._prefix}/{file}", **condition}
+        return self._call("POST", f"upload/storage/v1/b/{self._bucket}/o", query, content)
 
     def _call(
         self, method: str, path: str, query: Mapping[str, str], content: bytes | None = None

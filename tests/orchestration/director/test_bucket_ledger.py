@@ -87,3 +87,12 @@ def test_a_bucket_that_refuses_is_said_to(target: LocalTarget) -> None:
     )
     with pytest.raises(CloudUnreachable, match="answers 404"):
         absent.store(completion())
+
+
+def test_the_newest_generation_is_kept(ledger: Callable[[str], BucketLedger]) -> None:
+    """Design 5: a director that was restarted still knows whom to refuse."""
+    held = ledger("generations")
+    assert held.generation() == 0
+    for generation in (7, 1_900_000_000):
+        held.keep_generation(generation)
+        assert ledger("generations").generation() == generation
