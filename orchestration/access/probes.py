@@ -19,6 +19,7 @@ from orchestration.access.policy_calls import PolicyCall, PolicyCalls, held_role
 from orchestration.access.waiting import GrantGroup, TestedBy, Tried
 from orchestration.concurrency import pause
 from orchestration.errors import CloudUnreachable
+from orchestration.tls import trusted_certificates
 
 TIMEOUT_S = 30.0
 # Google mints tokens for an hour at most; a wait is shorter than this.
@@ -60,7 +61,7 @@ class CloudProbe:
         self._caller = caller
         self._calls = PolicyCalls(project_id, caller.endpoints)
         self._custom_roles = custom_roles
-        self._client = client or httpx.Client(timeout=TIMEOUT_S)
+        self._client = client or httpx.Client(timeout=TIMEOUT_S, verify=trusted_certificates())
         self._tokens: dict[str, str] = {}
         self._lock = threading.Lock()
 

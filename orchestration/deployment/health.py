@@ -10,6 +10,7 @@ import stamina
 
 from orchestration.concurrency import refuse_when_stopping
 from orchestration.errors import ServiceUnhealthy
+from orchestration.tls import trusted_certificates
 
 # A service that is up answers in milliseconds; one that starts needs seconds.
 DEADLINE_S = 60.0
@@ -71,7 +72,10 @@ class HealthChecker:
     def _look(self, url: str, route: str | None) -> None:
         token = self._identity_token(url)
         answer = httpx.get(
-            f"{url}{route or '/'}", headers={"Authorization": f"Bearer {token}"}, timeout=10
+            f"{url}{route or '/'}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+            verify=trusted_certificates(),
         )
         refused = answer.status_code in {401, 403}
         if refused or (route is not None and not answer.is_success) or answer.is_server_error:

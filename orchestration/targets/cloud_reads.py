@@ -15,6 +15,7 @@ import httpx
 from orchestration.automation.results import Json
 from orchestration.errors import CloudUnreachable
 from orchestration.targets.prerequisite import Seen, missing, ok, unknown
+from orchestration.tls import trusted_certificates
 
 TIMEOUT_S = 30.0
 SHOWN_CHARACTERS = 300
@@ -171,6 +172,7 @@ class CloudReads:
                 json=body,
                 headers={"Authorization": f"Bearer {self.access_token()}"},
                 timeout=TIMEOUT_S,
+                verify=trusted_certificates(),
             )
         except httpx.HTTPError as error:
             raise CloudUnreachable(f"{url} does not answer: {error}") from error

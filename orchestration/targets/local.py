@@ -14,6 +14,7 @@ from orchestration.environments import Environment, TargetName
 from orchestration.errors import CloudUnreachable, PortTaken
 from orchestration.settings import PROJECT_DIR_VARIABLE
 from orchestration.targets.builders import Builder
+from orchestration.tls import trusted_certificates
 
 if TYPE_CHECKING:
     # The client brings 0.5 s of imports along; only runs that send messages pay for it.
@@ -324,6 +325,7 @@ class LocalTarget:
                 f"{self.base_url}/_local/identity-token",
                 params={"audience": audience},
                 headers={"Authorization": f"Bearer {self.access_token()}"},
+                verify=trusted_certificates(),
             )
             answer.raise_for_status()
         except httpx.HTTPError as error:
@@ -340,6 +342,7 @@ class LocalTarget:
             answer = httpx.get(
                 f"{self.base_url}/_local/logs/{service}",
                 headers={"Authorization": f"Bearer {self.access_token()}"},
+                verify=trusted_certificates(),
             )
         except (httpx.HTTPError, CloudUnreachable):
             return ""

@@ -27,7 +27,8 @@ _NONCE_BYTES: Final = 12
 _PROOF: Final = "pulumi"
 
 _keys: dict[tuple[bytes, bytes], bytes] = {}
-_keys_lock = threading.Lock()
+# One thread derives a key; those of other stacks are derived beside it.
+_turns: dict[tuple[bytes, bytes], threading.Lock] = {}
 
 
 class Crypter:
@@ -105,7 +106,7 @@ def unlock(salt: str, passphrase: str) -> Crypter:
 
 def _key(passphrase: str, salt: bytes) -> bytes:
     known = (hashlib.sha256(passphrase.encode()).digest(), salt)
-    with _keys_lock:
+    with _turns.setdefault(known, threading.Lock()):
         if known not in _keys:
             _keys[known] = hashlib.pbkdf2_hmac(
                 "sha256", passphrase.encode(), salt, _ITERATIONS, _KEY_BYTES
