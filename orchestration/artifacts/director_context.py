@@ -19,7 +19,8 @@ from orchestration.errors import UsageError
 
 # Where the image has the project; stack configuration is relative to it.
 WORKSPACE = "workspace"
-PACKAGES = ("architecture", "components", "orchestration", "rehearsal", "stacks")
+# All of pyproject.toml's `module-name`: the project installs as a whole or not at all.
+PACKAGES = ("architecture", "components", "orchestration", "policies", "rehearsal", "stacks")
 PROJECT_FILES = ("README.md", "pyproject.toml", "requirements.lock")
 DOCKERFILE = "Dockerfile"
 MAIN = "main.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from architecture.hydration import hydrate
 from architecture.loading import loads
 from architecture.model import Architecture
 from architecture.rendering import to_yaml
+from orchestration.artifacts.director_context import PACKAGES
 from orchestration.artifacts.planner import ContextPreparer
 from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.plugins import required_plugins
@@ -136,6 +138,14 @@ def test_a_director_without_a_program_is_refused(environment: Environment) -> No
     (environment.settings.project_dir / "director" / "main.py").unlink()
     with pytest.raises(UsageError, match=r"neither main\.py nor a Dockerfile"):
         context(environment)
+
+
+def test_the_image_has_every_package_of_the_project() -> None:
+    """Its installation fails where one that pyproject.toml names is not there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert list(PACKAGES) == project["tool"]["uv"]["build-backend"]["module-name"]
+    copied = {words for word, words in instructions(DOCKERFILE) if word == "COPY"}
+    assert {f"{package}/ {package}/" for package in PACKAGES} <= copied
 
 
 def test_engine_and_plugins_have_the_versions_of_the_lock() -> None:

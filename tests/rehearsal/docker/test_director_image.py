@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestration.artifacts.director_context import PACKAGES
+
 if TYPE_CHECKING:
     from tests.rehearsal.docker.conftest import Daemon
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "orchestration" / "director" / "Dockerfile"
 COPIED_FILES = ("Pulumi.yaml", "README.md", "pyproject.toml", "requirements.lock")
-COPIED_FOLDERS = ("architecture", "components", "orchestration", "rehearsal", "root", "service")
 TAG = "conductor.test/director:1"
 ARCHITECTURE = "workspace/.conductor/prod/architecture.yaml"
 
@@ -30,7 +31,7 @@ def without_network(text: str, base: str) -> str:
 def test_the_image_is_laid_out_and_runs_as_nobody_with_a_read_only_root(docker: Daemon) -> None:
     """Folders land where they belong, its files are readable to nobody's user, /tmp is writable."""
     files = dict.fromkeys(COPIED_FILES, b"x\n")
-    files |= {f"{name}/held.py": b"x\n" for name in (*COPIED_FOLDERS, "stacks")}
+    files |= {f"{name}/held.py": b"x\n" for name in (*PACKAGES, "root", "service")}
     files[f"root/{ARCHITECTURE}"] = b"name: shop\n"
     files["Dockerfile"] = without_network(DOCKERFILE.read_text(), docker.base).encode()
     docker.build(files, TAG)
