@@ -215,6 +215,7 @@ class _Up:
             journal,
             unwinding if self._options.on_failure is OnFailure.ROLLBACK else KeepEverything(),
             sorted(self._options.phases),
+            require_cloud=self._target.require_reachable,
         )
 
     def _release(self) -> Release:

@@ -6,7 +6,7 @@ Errors become results here: a workflow that is taken up again must come to the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from orchestration.automation.results import Json
@@ -64,6 +64,8 @@ class RunScript:
         journal: Journal,
         unwinding: Unwinding,
         phases: Sequence[Phase] = tuple(Phase),
+        *,
+        require_cloud: Callable[[], None] = lambda: None,
     ) -> None:
         self.error: Exception | None = None
         self._run_id = run_id
@@ -71,6 +73,7 @@ class RunScript:
         self._journal = journal
         self._unwinding = unwinding
         self._phases = tuple(phases)
+        self._require_cloud = require_cloud
 
     def forward(self) -> Sequence[str]:
         """Name the phases that the run does, by their words."""
@@ -89,7 +92,7 @@ class RunScript:
             if is_stopping():
                 # What Ctrl-C has cut off is no failure, whatever it looks like.
                 return {"end": "interrupted"}
-            self.error = error
+            self.error = self._cause(BY_WORD[step], error)
             return {"end": "failed"}
         except Exception as error:  # noqa: BLE001 - a defect ends the run as any other failure does
             self.error = error
@@ -99,6 +102,19 @@ class RunScript:
             return {"end": "failed"}
         self._journal.add(self._run_id, step, StepEvent.SUCCEEDED)
         return {"state": state.model_dump(mode="json")}
+
+    def _cause(self, phase: Phase, error: ConductorError) -> ConductorError:
+        """Find why a phase failed: where the cloud has gone, nothing that it says is the cause."""
+        if phase <= Phase.PREREQUISITES:
+            # Before, there need be no cloud.
+            return error
+        try:
+            self._require_cloud()
+        except CloudUnreachable as gone:
+            gone.__cause__ = error
+            gone.details = "\n".join(filter(None, [error.message, error.details]))
+            return gone
+        return error
 
     def accept(self, step: str, result: Mapping[str, Json]) -> None:
         """Take up what a phase has handed on, perhaps in a process that has died since."""

@@ -59,6 +59,7 @@ class RemoteDirectorClient:
         publisher: PublisherClient,
         subscriber: SubscriberClient,
         first_resend_s: float = FIRST_RESEND_S,
+        require_cloud: Callable[[], None] = lambda: None,
     ) -> None:
         self._run_id = run_id
         self._command_topic = command_topic
@@ -66,6 +67,7 @@ class RemoteDirectorClient:
         self._publisher = publisher
         self._subscriber = subscriber
         self._first_resend_s = first_resend_s
+        self._require_cloud = require_cloud
         project = completion_topic.split("/topics/", maxsplit=1)[0]
         name = completion_topic.rpartition("/")[2]
         self._subscription = f"{project}/subscriptions/{name}-{run_id}"
@@ -140,6 +142,7 @@ class RemoteDirectorClient:
         Raises:
             DirectorSilent: no completion came in time.
             DirectorRefused: the director answered with an error.
+            CloudUnreachable: the cloud has gone.
             Interrupted: the user pressed Ctrl-C.
         """
         with woken_by_stop(self._wake):
@@ -174,7 +177,9 @@ class RemoteDirectorClient:
                 timeout=PUBLISH_TIMEOUT_S
             )
         except (GoogleAPIError, TimeoutError) as error:
-            # Sent again at the next turn: a cloud that is away for a while is no reason to fail.
+            # Sent again at the next turn: a cloud that is away for a while is no reason to fail,
+            # one that has gone for good is.
+            self._require_cloud()
             log.warning("command_not_sent", command_id=command.command_id, why=str(error))
 
     def _wait(self, command_id: str, timeout_s: float) -> Completion | None:

@@ -66,6 +66,7 @@ class DirectorSetup:
             completion_topic=topic_path(project, director.completion_topic.name),
             publisher=self._target.publisher(),
             subscriber=self._target.subscriber(),
+            require_cloud=self._target.require_reachable,
         ) as client:
             answered = run_all({name: partial(self._set_up, client, name) for name in dataflows})
         errors = list(answered.errors.values())

@@ -141,6 +141,9 @@ class GoogleTarget:
             )
         self._credentials.find()
 
+    def require_reachable(self) -> None:
+        """Do nothing: Google's APIs come back, and whoever calls them tries again."""
+
     def stack_config(self) -> Mapping[str, Json]:
         """Name project, region and deployer, and where the director finds the stacks' state."""
         place = state_place(self.record)

@@ -244,6 +244,21 @@ class LocalTarget:
         """Whether the local cloud runs at this moment."""
         return self._info is not None or cloud_process(self.environment) is not None
 
+    def require_reachable(self) -> None:
+        """See whether the local cloud's process lives.
+
+        Raises:
+            CloudUnreachable: it has ended.
+        """
+        from rehearsal.cloud import control  # noqa: PLC0415 - as in `prepare`
+
+        if control.status(self.environment.cloud_dir) is None:
+            raise CloudUnreachable(
+                f"the local cloud of {self.environment.name!r} has ended",
+                hint="the next `conductor up` starts it again, and it holds what it held;"
+                f" {self.environment.cloud_dir / 'server.log'} may say why it ended",
+            )
+
     @property
     def info(self) -> CloudInfo:
         """Where the running local cloud is.

@@ -50,6 +50,14 @@ class Target(Protocol):
         """
         ...
 
+    def require_reachable(self) -> None:
+        """Look whether it is still there, in a moment.
+
+        Raises:
+            CloudUnreachable: it has gone; trying again would not help.
+        """
+        ...
+
     def stack_config(self) -> Mapping[str, Json]:
         """Give the configuration that every stack needs here: `gcp:*` and `conductor:*` keys."""
         ...

@@ -11,7 +11,11 @@ from rehearsal.engine import clock, urns
 from rehearsal.engine.deployment import Deployment
 from rehearsal.engine.errors import CommandFailedError, DeploymentError
 from rehearsal.engine.hosting import Host
-from rehearsal.engine.provider import ProviderError, ResourceInitFailedError
+from rehearsal.engine.provider import (
+    OutcomeUnknownError,
+    ProviderError,
+    ResourceInitFailedError,
+)
 from rehearsal.engine.recovery import find_existing
 from rehearsal.engine.replacement import protected_message
 from rehearsal.engine.states import ResourceState
@@ -86,7 +90,8 @@ class Executor:
             self._fail(step, [*error.reasons], _partial(step, error))
             return False
         except (ProviderError, DeploymentError, CommandFailedError) as error:
-            self._fail(step, [str(error)])
+            is_in_doubt = isinstance(error, OutcomeUnknownError)
+            self._fail(step, [str(error)], is_in_doubt=is_in_doubt)
             return False
         except Exception as error:  # noqa: BLE001 (a provider's bug must not lose the record)
             deployment.progress.maybe_corrupt = True
@@ -105,9 +110,16 @@ class Executor:
         deployment.progress.step_failed = True
         deployment.progress.fail()
 
-    def _fail(self, step: Step, messages: list[str], partial: ResourceState | None = None) -> None:
+    def _fail(
+        self,
+        step: Step,
+        messages: list[str],
+        partial: ResourceState | None = None,
+        *,
+        is_in_doubt: bool = False,
+    ) -> None:
         deployment = self._deployment
-        deployment.recorder.fail(step, partial)
+        deployment.recorder.fail(step, partial, is_in_doubt=is_in_doubt)
         for message in messages:
             deployment.events.diagnostic(message, urn=step.urn)
         deployment.events.step_failed(step)

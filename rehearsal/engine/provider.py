@@ -97,6 +97,10 @@ class ProviderError(Exception):
     """A provider call failed; the message is what the user reads."""
 
 
+class OutcomeUnknownError(ProviderError):
+    """A creation broke off and may have happened all the same: nobody answered any more."""
+
+
 class ResourceInitFailedError(ProviderError):
     """A resource was made or changed, but did not become healthy.
 

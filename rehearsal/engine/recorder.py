@@ -71,9 +71,16 @@ class Recorder:
         if was_pending or step.op not in {Op.SAME, Op.READ, Op.REPLACE} or _matters(old, new):
             self.write()
 
-    def fail(self, step: Step, partial: ResourceState | None = None) -> None:
-        """Take a failed step off the record, keeping what it may have made."""
-        self._pending.pop(id(step), None)
+    def fail(
+        self, step: Step, partial: ResourceState | None = None, *, is_in_doubt: bool = False
+    ) -> None:
+        """Take a failed step off the record, keeping what it may have made.
+
+        A creation in doubt stays pending, as that of a run that died: the next one looks for it.
+        """
+        pending = self._pending.pop(id(step), None)
+        if is_in_doubt and pending is not None:
+            self.leftover.append(pending)
         if partial is not None:
             self._finished.append(partial)
             if step.old is not None and step.op is Op.UPDATE:

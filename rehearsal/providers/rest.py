@@ -30,6 +30,8 @@ class Patience:
 
     transient_s: float = 60.0
     """For 429, 5xx and broken connections."""
+    refused_s: float = 10.0
+    """For connections that nobody takes: a local cloud that starts again is back sooner."""
     settling_s: float = 90.0
     """For what lags behind a success: an API just enabled, an account just made."""
     operation_s: float = 1200.0
@@ -57,6 +59,18 @@ class ApiCallError(ProviderError):
         self.code = code
         self.status = status
         self.message = message
+        self.is_after_lost_reply = is_after_lost_reply
+
+
+class UnansweredError(ProviderError):
+    """The API could not be reached.
+
+    Attributes:
+        is_after_lost_reply: An earlier attempt of the same call may have taken effect.
+    """
+
+    def __init__(self, message: str, *, is_after_lost_reply: bool) -> None:
+        super().__init__(message)
         self.is_after_lost_reply = is_after_lost_reply
 
 
@@ -141,10 +155,11 @@ class RestClient:
 
         Raises:
             ApiCallError: the API refused it, and trying again did not or would not help.
-            ProviderError: the API could not be reached.
+            UnansweredError: the API could not be reached.
         """
         transient = self.backoff(self.patience.transient_s)
         settling = self.backoff(self.patience.settling_s)
+        refused = self.backoff(self.patience.refused_s)
         is_after_lost_reply = False
         while True:
             try:
@@ -155,10 +170,14 @@ class RestClient:
                     raise
                 is_after_lost_reply |= error.code >= 500  # noqa: PLR2004 - HTTP's server errors.
             except (aiohttp.ClientError, TimeoutError) as error:
-                if not await transient.pause():
-                    raise ProviderError(f"{call.method} {call.url} failed: {error}") from error
+                is_refused = isinstance(error, aiohttp.ClientConnectorError)
                 # A refused connection carried nothing; any other may have.
-                is_after_lost_reply |= not isinstance(error, aiohttp.ClientConnectorError)
+                is_after_lost_reply |= not is_refused
+                if not await (refused if is_refused else transient).pause():
+                    raise UnansweredError(
+                        f"{call.method} {call.url} failed: {error}",
+                        is_after_lost_reply=is_after_lost_reply,
+                    ) from error
 
     async def get(self, url: str, query: Mapping[str, str] | None = None) -> JsonObject | None:
         """Get a resource; None when it does not exist."""

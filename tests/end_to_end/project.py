@@ -146,6 +146,11 @@ class Rehearsal:
         """Put these fault rules in place of all that its local cloud has."""
         self._ask_cloud("PUT", "faults", {"rules": rules})
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Read the fault rules in force, with how often each struck."""
+        found: list[dict[str, Any]] = self._ask_cloud("GET", "faults")["rules"]
+        return found
+
     def calls(self) -> list[dict[str, Any]]:
         """Read every call that the local cloud has seen; none when it was never started."""
         path = self.folder / ".conductor" / "local" / "cloud" / "calls.jsonl"

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from rehearsal.engine.provider import (
     CreateResult,
+    OutcomeUnknownError,
     Properties,
     ProviderError,
     ReadResult,
@@ -21,7 +22,7 @@ from rehearsal.providers.gcp import labels
 from rehearsal.providers.gcp.resource import Cloud, ResourceType
 from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.properties import JsonObject, optional_text, plain
-from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError
+from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError, UnansweredError
 from rehearsal.providers.schema import from_api, to_api
 
 _NOT_FOUND: Final = 404
@@ -104,19 +105,28 @@ class RestResource(ResourceType):
         return {**outputs, **self.derive(outputs, body, prior)}
 
     async def create(self, cloud: Cloud, values: Properties, timeout_s: float) -> CreateResult:
-        """Make the resource, wait for it, and read it back."""
+        """Make the resource, wait for it, and read it back.
+
+        Raises:
+            OutcomeUnknownError: the API fell silent when the resource may have been made.
+            ProviderError: it was refused, or failed.
+        """
         resource_id = self.known_id(values)
         call = self.creation(cloud, resource_id, values, self.body(values, None))
+        is_sent = False
         try:
             reply = await self._send_creation(cloud, call)
+            is_sent = True
             if self.is_long_running and reply is not None:
                 await cloud.rest.wait(reply, self.operations_url(cloud), timeout_s)
             await self.settle(cloud, resource_id, values)
+            outputs = await self.fetch(cloud, resource_id, values)
         except OperationFailedError as error:
             raise await self._left_behind(cloud, resource_id, values, error) from error
-        except ApiCallError as error:
-            raise ProviderError(f"Error creating {self.label}: {error}") from error
-        outputs = await self.fetch(cloud, resource_id, values)
+        except (ApiCallError, UnansweredError) as error:
+            is_unknown = error.is_after_lost_reply or is_sent
+            kind = OutcomeUnknownError if is_unknown else ProviderError
+            raise kind(f"Error creating {self.label}: {error}") from error
         if outputs is None:
             raise ProviderError(
                 f"Error reading {self.label} {resource_id!r}: it is gone right after its creation"

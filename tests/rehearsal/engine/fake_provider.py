@@ -19,6 +19,7 @@ from rehearsal.engine.provider import (
     CreateResult,
     DiffKind,
     DiffResult,
+    OutcomeUnknownError,
     Properties,
     ProviderError,
     ReadResult,
@@ -117,14 +118,18 @@ class FakeProvider:
         preview: bool,
     ) -> CreateResult:
         """Make a thing whose name is not taken."""
-        if preview:
-            return CreateResult("", {**inputs, "id": UNKNOWN, "url": UNKNOWN})
-        await self._work("create", urn, inputs)
         identity = f"{type_}/{inputs['name']}"
+        is_silent = inputs.get("fail") == "reply"
+        if preview:
+            foreseen = identity if is_silent else UNKNOWN
+            return CreateResult("", {**inputs, "id": foreseen, "url": UNKNOWN})
+        await self._work("create", urn, inputs)
         if identity in self._world.things:
             raise ProviderError(f"{identity} exists already")
         outputs = self._outputs(identity, inputs)
         self._world.things[identity] = outputs
+        if is_silent:
+            raise OutcomeUnknownError(f"nobody said what became of {_name(urn)}")
         if inputs.get("fail") == "init":
             raise ResourceInitFailedError(id=identity, outputs=outputs, reasons=["it is unwell"])
         return CreateResult(identity, dict(outputs))

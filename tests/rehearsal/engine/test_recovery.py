@@ -77,6 +77,21 @@ def test_original_that_could_not_be_deleted_is_deleted_next_time(
     assert not [item for item in bench.latest()["resources"] if item.get("delete")]
 
 
+def test_creation_that_nobody_answered_is_looked_for(bench: Bench, world: World) -> None:
+    """What was made although its reply never came stays in doubt, and is found, not made again."""
+    bench.program('Thing("t", name="one", fail="reply")')
+    stack = bench.stack()
+    with pytest.raises(auto.CommandError, match="nobody said what became of t"):
+        stack.up()
+    (doubtful,) = bench.latest()["pending_operations"]
+    assert doubtful["type"] == "creating"
+    bench.program('Thing("t", name="one")')
+    assert stack.up(refresh=True).summary.resource_changes == {"update": 1, "same": 1}
+    assert world.done("create") == ["t"]
+    assert "pending_operations" not in bench.latest()
+    assert_sound(bench)
+
+
 def test_failed_refresh_keeps_what_it_could_not_read(bench: Bench, world: World) -> None:
     """One unreadable resource fails the refresh; the others are taken over all the same."""
     bench.program('Thing("bad", name="bad", fail="read"); Thing("good", name="good", size=1)')
