@@ -49,8 +49,9 @@ def run(
 
 
 def _pass_on(words: Sequence[str], environment: Environment, engine: EngineName) -> int:
-    variables = stack_home(environment, engine).environ()
-    if is_deploying(words):
+    home = stack_home(environment, engine)
+    variables = home.environ()
+    if is_deploying(words) or home.is_remote:
         variables |= _prepared(environment).credentials()
     folder = environment.settings.project_dir
     return run_pulumi(words, engine=engine, folder=folder, variables=variables)

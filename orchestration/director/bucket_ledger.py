@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from orchestration.director.ledger import GENERATION_FILE, file_name
 from orchestration.director.messages import Completion
 from orchestration.errors import CloudUnreachable
+from orchestration.google_errors import gist_of
+from orchestration.tls import trusted_certificates
 
 STORAGE = "https://storage.googleapis.com"
 TIMEOUT_S = 30.0
@@ -102,7 +104,13 @@ class BucketLedger:
             headers["Content-Type"] = "application/json"
         try:
             return httpx.request(
-                method, url, params=query, content=content, headers=headers, timeout=TIMEOUT_S
+                method,
+                url,
+                params=query,
+                content=content,
+                headers=headers,
+                timeout=TIMEOUT_S,
+                verify=trusted_certificates(),
             )
         except httpx.HTTPError as error:
             raise CloudUnreachable(f"the ledger at {url} does not answer: {error}") from error
@@ -110,4 +118,4 @@ class BucketLedger:
 
 def _require(answer: httpx.Response) -> None:
     if not answer.is_success:
-        raise CloudUnreachable(f"the ledger answers {answer.status_code}: {answer.text[:300]}")
+        raise CloudUnreachable(f"the ledger answers {gist_of(answer)}")

@@ -27,6 +27,8 @@ from orchestration.automation.plugins import (
     required_plugins,
 )
 from orchestration.errors import ConductorError
+from orchestration.google_errors import gist_of
+from orchestration.tls import trusted_certificates
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
@@ -160,8 +162,9 @@ def _state(backend_url: str, access_token: Callable[[], str]) -> StartUpCheck:
             params={"maxResults": "1"},
             headers={"Authorization": f"Bearer {access_token()}"},
             timeout=CALL_TIMEOUT_S,
+            verify=trusted_certificates(),
         )
-        return "" if answer.is_success else f"gs://{parts.netloc} answers {_gist(answer)}"
+        return "" if answer.is_success else f"gs://{parts.netloc} answers {gist_of(answer)}"
 
     def folder() -> str:
         path = Path(parts.path)
@@ -181,16 +184,24 @@ def _secrets(environ: Mapping[str, str], access_token: Callable[[], str]) -> Sta
         headers = {"Authorization": f"Bearer {access_token()}"}
         trial = {"plaintext": base64.b64encode(TRIAL).decode()}
         encrypted = httpx.post(
-            f"{url}:encrypt", json=trial, headers=headers, timeout=CALL_TIMEOUT_S
+            f"{url}:encrypt",
+            json=trial,
+            headers=headers,
+            timeout=CALL_TIMEOUT_S,
+            verify=trusted_certificates(),
         )
         if not encrypted.is_success:
-            return f"{provider} encrypts nothing: {_gist(encrypted)}"
+            return f"{provider} encrypts nothing: {gist_of(encrypted)}"
         sealed = {"ciphertext": encrypted.json()["ciphertext"]}
         decrypted = httpx.post(
-            f"{url}:decrypt", json=sealed, headers=headers, timeout=CALL_TIMEOUT_S
+            f"{url}:decrypt",
+            json=sealed,
+            headers=headers,
+            timeout=CALL_TIMEOUT_S,
+            verify=trusted_certificates(),
         )
         if not decrypted.is_success:
-            return f"{provider} decrypts nothing: {_gist(decrypted)}"
+            return f"{provider} decrypts nothing: {gist_of(decrypted)}"
         same = decrypted.json().get("plaintext") == trial["plaintext"]
         return "" if same else f"{provider} gives back something else than it was given"
 
@@ -199,11 +210,3 @@ def _secrets(environ: Mapping[str, str], access_token: Callable[[], str]) -> Sta
         return "" if os.access(path, os.R_OK) and path.is_file() else f"{path} cannot be read"
 
     return StartUpCheck("secrets", key if provider else passphrase)
-
-
-def _gist(answer: httpx.Response) -> str:
-    try:
-        message = str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = answer.reason_phrase
-    return f"{answer.status_code} {(message.splitlines() or [''])[0]}".strip()

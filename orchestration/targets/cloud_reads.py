@@ -14,6 +14,7 @@ import httpx
 
 from orchestration.automation.results import Json
 from orchestration.errors import CloudUnreachable
+from orchestration.google_errors import gist_of
 from orchestration.targets.prerequisite import Seen, missing, ok, unknown
 from orchestration.tls import trusted_certificates
 
@@ -51,7 +52,7 @@ class CloudReads:
         if answer.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
             # Google tells strangers no difference between the two.
             if _is_disabled(answer):
-                return unknown(_gist(answer))
+                return unknown(gist_of(answer))
             return missing(f"project {self.project_id} does not exist, or you may not see it")
         state = _required(answer).get("lifecycleState")
         if state != "ACTIVE":
@@ -62,7 +63,7 @@ class CloudReads:
         """Say whether somebody pays for the project."""
         answer = self._get("cloudbilling", f"projects/{self.project_id}/billingInfo")
         if answer.status_code == HTTPStatus.FORBIDDEN:
-            return unknown(_gist(answer))
+            return unknown(gist_of(answer))
         if _required(answer).get("billingEnabled"):
             return ok("billing is enabled")
         return missing(f"project {self.project_id} has no billing account")
@@ -93,7 +94,7 @@ class CloudReads:
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return missing(f"bucket {name} does not exist")
         if answer.status_code == HTTPStatus.FORBIDDEN:
-            return unknown(_gist(answer))
+            return unknown(gist_of(answer))
         lacking = [what for what, is_so in _fitness(_required(answer)) if not is_so]
         if lacking:
             return missing(f"bucket {name} has no {', no '.join(lacking)}")
@@ -111,7 +112,7 @@ class CloudReads:
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return missing(f"key {path} does not exist")
         if answer.status_code == HTTPStatus.FORBIDDEN:
-            return unknown(_gist(answer))
+            return unknown(gist_of(answer))
         held = _required(answer)
         if held.get("purpose") != "ENCRYPT_DECRYPT":
             return missing(f"key {path} is not one for encryption")
@@ -192,7 +193,7 @@ def _fitness(bucket: Mapping[str, Json]) -> list[tuple[str, bool]]:
 
 def _rights(wanted: Collection[str], answer: httpx.Response, where: str) -> Seen:
     if answer.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-        return unknown(_gist(answer))
+        return unknown(gist_of(answer))
     held = _required(answer).get("permissions")
     lacking = sorted(set(wanted) - set(map(str, held if isinstance(held, list) else [])))
     return missing(f"you lack {', '.join(lacking)} on {where}") if lacking else ok("all there")
@@ -209,12 +210,3 @@ def _required(answer: httpx.Response) -> Mapping[str, Json]:
         )
     body = answer.json()
     return body if isinstance(body, dict) else {}
-
-
-def _gist(answer: httpx.Response) -> str:
-    """Give the first line of Google's error JSON."""
-    try:
-        message = str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = answer.reason_phrase
-    return f"{answer.status_code} {message.splitlines()[0] if message else ''}".strip()

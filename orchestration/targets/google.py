@@ -18,8 +18,9 @@ from architecture.grants import StatePlace
 from orchestration.access.pacing import CONFIRM_S
 from orchestration.automation.results import Json
 from orchestration.environments import EnvironmentRecord, TargetName
-from orchestration.errors import PrerequisitesMissing, UsageError
+from orchestration.errors import CloudUnreachable, PrerequisitesMissing, UsageError
 from orchestration.targets.google_credentials import GoogleCredentials
+from orchestration.tls import trusted_certificates
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
@@ -201,8 +202,9 @@ class GoogleTarget:
                 },
                 headers={"Authorization": f"Bearer {self.access_token()}"},
                 timeout=TIMEOUT_S,
+                verify=trusted_certificates(),
             )
-        except httpx.HTTPError:
+        except (httpx.HTTPError, CloudUnreachable):
             return ""
         if answer.status_code != HTTPStatus.OK:
             return ""

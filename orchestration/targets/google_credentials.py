@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from orchestration.errors import CloudUnreachable, PrerequisitesMissing
+from orchestration.tls import trusted_certificates
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -123,7 +124,12 @@ class GoogleCredentials:
         if not self._member:
             token = self.access_token()
             try:
-                answer = httpx.post(TOKEN_INFO, data={"access_token": token}, timeout=TIMEOUT_S)
+                answer = httpx.post(
+                    TOKEN_INFO,
+                    data={"access_token": token},
+                    timeout=TIMEOUT_S,
+                    verify=trusted_certificates(),
+                )
                 email = str(answer.json().get("email", ""))
             except (httpx.HTTPError, ValueError) as error:
                 raise CloudUnreachable(f"{TOKEN_INFO} does not answer: {error}") from error

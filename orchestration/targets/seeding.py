@@ -13,6 +13,7 @@ from http import HTTPStatus
 import httpx
 
 from orchestration.errors import CloudUnreachable, UsageError
+from orchestration.google_errors import message_of
 from orchestration.targets.target import Target
 
 SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -78,8 +79,4 @@ def _call(
 def _require(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
         return answer
-    try:
-        message = str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = answer.reason_phrase
-    raise CloudUnreachable(f"{answer.url} answers {answer.status_code}: {message}")
+    raise CloudUnreachable(f"{answer.url} answers {answer.status_code}: {message_of(answer)}")
