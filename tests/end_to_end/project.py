@@ -38,8 +38,11 @@ class Rehearsal:
 
     def without_preflight(self) -> Self:
         """Have the services' pre-flight tests pass at once, where they are not what is tested."""
-        for test in self.services.glob("*/preflight_test.py"):
-            test.write_text('def test_nothing():\n    """Pass."""\n')
+        for folder in self.services.iterdir():
+            # It goes before the Python test, and costs nothing.
+            test = folder / "preflight"
+            test.write_text("#!/bin/sh\n")
+            test.chmod(0o755)
         return self
 
     def environ(self) -> dict[str, str]:
