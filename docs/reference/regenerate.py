@@ -65,7 +65,10 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """Give every generated page by its file's name."""
+    from orchestration.api import reference  # noqa: PLC0415 - see `commands_page`
+
     return {
+        **reference.pages(GENERATED),
         "commands.md": commands_page(),
         "errors.md": errors_page(),
         "exit-codes.md": exit_codes_page(),

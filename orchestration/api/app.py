@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from orchestration.api import agents, coordination, health, problems, tasks
 from orchestration.api.backend import Backend
 from orchestration.api.background import Upkeep
 from orchestration.api.bodies import BodyLimits
+from orchestration.api.description import describe
 from orchestration.api.headers import SecurityHeaders
-from orchestration.api.problems import MEDIA_TYPE, Problem
 
 # More threads than this only wait for each other: SQLite has one writer, Python one lock.
 WORKER_THREADS = 16
@@ -43,6 +43,17 @@ def make_app(backend: Backend) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await running
 
+    app = routes(lifespan)
+    app.state.backend = backend
+    app.state.upkeep = Upkeep(backend)
+    app.add_middleware(BodyLimits)
+    app.add_middleware(SecurityHeaders)
+    problems.install(app)
+    return app
+
+
+def routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Make the application's routes, with nothing behind them: enough to describe them."""
     app = FastAPI(
         title="conductor",
         version="1",
@@ -52,32 +63,9 @@ def make_app(backend: Backend) -> FastAPI:
         # No page that loads scripts from elsewhere; the description itself is served.
         docs_url=None,
         redoc_url=None,
-        responses=_problem_responses(),
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.backend = backend
-    app.state.upkeep = Upkeep(backend)
-    app.add_middleware(BodyLimits)
-    app.add_middleware(SecurityHeaders)
-    problems.install(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     for module in (coordination, agents, tasks, health):
         app.include_router(module.router)
     return app
-
-
-def _problem_responses() -> dict[int | str, dict[str, Any]]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        status: {"model": Problem, "description": description, "content": content}
-        for status, description in {
-            400: "The request cannot be read, or lacks something.",
-            401: "A token is needed, or this one is unknown.",
-            403: "The caller may not do this.",
-            404: "There is none, or it is another customer's.",
-            408: "The body took too long to come.",
-            409: "Its state does not allow it.",
-            410: "Its time is over.",
-            413: "The body is too large.",
-            422: "The request is readable, but cannot be carried out.",
-            503: "Not at this moment.",
-        }.items()
-    }

@@ -12,9 +12,11 @@ from orchestration.cli.main import app
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 GENERATED = (
+    "api.md",
     "commands.md",
     "errors.md",
     "exit-codes.md",
+    "openapi.json",
     "preview.schema.json",
     "run-report.schema.json",
 )
