@@ -7,11 +7,15 @@ BIN := $(VENV)/bin
 # One mark per lock: a changed lock installs again, an unchanged one costs nothing.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-long check stop format docs lock clean install
+.PHONY: demo coordination-demo test test-long check stop format docs lock clean install
 
 demo: $(INSTALLED) ## Deploy the sample system on this machine, and prove that it works.
 	@$(BIN)/conductor up testdata/architectures/tracer.yaml --env $(ENV)
 	@$(BIN)/python testdata/prove_tracer.py --env $(ENV)
+
+coordination-demo: $(INSTALLED) ## Have plans change the deployed sample system, and take it back.
+	@$(BIN)/conductor up testdata/architectures/tracer.yaml --env $(ENV)
+	@$(BIN)/python testdata/coordination_demo.py --env $(ENV)
 
 stop: $(INSTALLED) ## End everything that `make demo` left running.
 	@$(BIN)/conductor cloud stop --env $(ENV)

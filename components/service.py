@@ -93,7 +93,8 @@ class CloudRunService(pulumi.ComponentResource):
                 scaling=_scaling(scaling),
                 containers=[_container(container, scaling)],
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            # A service that moves to another region is made there before the old one goes.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         self.url = service.uri
         self.service_name = service.name

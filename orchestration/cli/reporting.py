@@ -124,8 +124,10 @@ def show_status(env: str, *, as_json: bool) -> None:
     environment = Environment(env, Settings.from_environment())
     held = environment.require_record()
     run = last_run(environment.runs_dir)
-    urls = _urls(environment, run)
     cloud = running_cloud(environment)
+    urls = dict(_urls(environment, run))
+    # What a plan has moved since answers elsewhere than the run has said.
+    urls |= {s.name: s.url for s in (cloud.services if cloud else ()) if s.name in urls}
     if as_json:
         sys.stdout.write(json.dumps(_status_json(environment, held, run, urls, cloud)) + "\n")
         return
