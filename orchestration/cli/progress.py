@@ -220,7 +220,7 @@ LINES = {
     RunEventKind.COMMAND_COMPLETED: "the director completed {dataflow}: {summary}",
     RunEventKind.SERVICE_HEALTHY: "  healthy: {service} at {url}",
     RunEventKind.UNDO_STARTED: "[bold]undo[/]: {action} {stack}",
-    RunEventKind.UNDO_FINISHED: "undone: {action} {stack}",
+    RunEventKind.UNDO_FINISHED: "undone: {action} {stack} by {by}",
     RunEventKind.UNDO_FAILED: "[red]not undone[/]: {action} {stack}: {message}",
     RunEventKind.WARNED: "[yellow]warning[/]: {message}",
     RunEventKind.NOTED: "{message}",

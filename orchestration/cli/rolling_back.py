@@ -37,7 +37,7 @@ def roll_back(
         plan = plan_return(environment, operations, to)
         if plan.steps and not yes:
             _ask(env, plan)
-        run_rollback(environment, operations, plan, [progress], database=database_url)
+        run_rollback(environment, target, operations, plan, [progress], database=database_url)
     if not as_json:
         console.print(f"environment {env} is back {_where(plan)}")
 

@@ -26,7 +26,7 @@ from orchestration.conductor.phases import Phase
 from orchestration.deployment.deployer import DeploymentManager
 from orchestration.deployment.health import HealthChecker
 from orchestration.deployment.stack_deployer import StackDeployer
-from orchestration.director.remote import DirectorSetup
+from orchestration.director.remote import DirectorCalls, DirectorSetup
 from orchestration.environments import Environment, TargetName
 from orchestration.overriding import OverrideStore
 from orchestration.releases.store import ReleaseStore
@@ -36,6 +36,9 @@ from orchestration.review.policing import PolicyCheck
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
 from orchestration.targets.target import Target
+
+# Setting a dataflow up takes seconds to minutes; the director itself may first have to start.
+DIRECTOR_TIMEOUT_S = 600.0
 
 
 class OnFailure(StrEnum):
@@ -52,8 +55,7 @@ class RunOptions:
     architecture_path: Path
     engine: EngineName = EngineName.AUTO
     refresh: bool = True
-    # Setting a dataflow up takes seconds to minutes; the director itself may first have to start.
-    director_timeout_s: float = 600.0
+    director_timeout_s: float = DIRECTOR_TIMEOUT_S
     on_failure: OnFailure = OnFailure.ROLLBACK
     # What of the run is done; what is left out must be on record.
     phases: frozenset[Phase] = frozenset(Phase)
@@ -116,10 +118,13 @@ def run_parts(
         director=DirectorSetup(
             architecture,
             environment,
-            target,
-            log,
-            generation=generation,
-            timeout_s=options.director_timeout_s,
+            DirectorCalls(
+                environment,
+                target,
+                log,
+                generation=generation,
+                timeout_s=options.director_timeout_s,
+            ),
         ),
     )
 

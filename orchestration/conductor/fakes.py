@@ -6,7 +6,7 @@ Shipped, because whoever writes a part or a phase tests against them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from architecture.model import Layer
 from orchestration.conductor.parts import Parts
@@ -41,7 +41,11 @@ def stack(name: str) -> StackOutcome:
 class FakeParts:
     """One object for all parts: `calls` is the order in which they were asked."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, plan: PlanOutcome = PLAN, services: Mapping[str, Sequence[str]] = SERVICES
+    ) -> None:
+        self.planned = plan
+        self.services = services
         self.calls: list[str] = []
         self.failing: dict[str, Exception] = {}
         self.on_call: Callable[[str], None] = lambda _call: None
@@ -69,22 +73,22 @@ class FakeParts:
     def plan(self) -> PlanOutcome:
         """Phase 0."""
         self.called("plan")
-        return PLAN
+        return self.planned
 
     def check(self, plan: PlanOutcome) -> None:
         """Phase 1."""
-        assert plan == PLAN
+        assert plan == self.planned
         self.called("check")
 
     def prepare(self) -> int:
         """Phase 3."""
         self.called("prepare")
-        return len(PLAN.services) + 1
+        return len(self.planned.services) + 1
 
     def build_all(self) -> ImagesOutcome:
         """Phase 4."""
         self.called("build_all")
-        images = {name: f"registry/{name}@sha256:1" for name in PLAN.services}
+        images = {name: f"registry/{name}@sha256:1" for name in self.planned.services}
         return ImagesOutcome(images=images, stack=stack("images"))
 
     def deploy_director(self) -> DirectorOutcome:
@@ -97,7 +101,7 @@ class FakeParts:
     def deploy_services(self, dataflow: str) -> ServicesOutcome:
         """Phase 7."""
         self.called(f"deploy {dataflow}")
-        urls = {name: f"http://{name}" for name in SERVICES[dataflow]}
+        urls = {name: f"http://{name}" for name in self.services[dataflow]}
         return ServicesOutcome(dataflow=dataflow, urls=urls, stack=stack(f"services.{dataflow}"))
 
     def wait_until_healthy(self, service: str, url: str) -> None:

@@ -98,11 +98,13 @@ def statuses(entries: Iterable[JournalEntry]) -> dict[str, StepStatus]:
     return found
 
 
-def not_undone(entries: Iterable[JournalEntry]) -> tuple[str, ...]:
-    """Name the steps whose undo was begun and has not succeeded, in the order of their beginning.
+def not_undone(entries: Iterable[JournalEntry]) -> dict[str, str]:
+    """Name the steps whose undo was begun and has not succeeded, and why, in their order.
 
     Raises:
         IllegalTransitionError: the entries are not those of one run in their order.
     """
     open_ = {StepStatus.UNDO_STARTED, StepStatus.UNDO_FAILED}
-    return tuple(step for step, status in statuses(entries).items() if status in open_)
+    collected = tuple(entries)
+    why = {entry.step: entry.note for entry in collected}
+    return {step: why[step] for step, status in statuses(collected).items() if status in open_}

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from orchestration.automation.results import Json
 from orchestration.automation.stacks import StackOperations
 from orchestration.concurrency import refuse_when_stopping, stopped_by_request
-from orchestration.conductor.assembly import event_forwarder
+from orchestration.conductor.assembly import DIRECTOR_TIMEOUT_S, event_forwarder
 from orchestration.conductor.events import Observer, RunEventKind, RunLog
-from orchestration.conductor.journal import StepEvent, not_undone
+from orchestration.conductor.journal import not_undone
 from orchestration.conductor.records import (
     RELEASE_OPTION,
     RunInputs,
@@ -22,15 +22,17 @@ from orchestration.conductor.records import (
     RunStatus,
     last_run,
 )
-from orchestration.conductor.script import Journal
+from orchestration.conductor.script import Journal, undo_step
+from orchestration.director.remote import DirectorCalls, DirectorUndo
 from orchestration.durable.database import database_url, opened_database
 from orchestration.durable.journal_store import JournalStore
 from orchestration.durable.lease import Lease, held_lease
 from orchestration.durable.workflows import RunEnd, launched
 from orchestration.environments import Environment
-from orchestration.errors import ConductorError, Interrupted, Stuck, UsageError
+from orchestration.errors import Interrupted, Stuck, UsageError
 from orchestration.releases.rollback import Rollback, UndoStep, steps_back
 from orchestration.releases.store import Release, ReleaseStore
+from orchestration.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def _left_a_release(run: RunRecord, live: Release | None) -> bool:
 
 def run_rollback(
     environment: Environment,
+    target: Target,
     operations: StackOperations,
     plan: RollbackPlan,
     observers: Sequence[Observer],
@@ -110,11 +113,12 @@ def run_rollback(
     ):
         # Whoever was overtaken touches no stack any more.
         guarded = operations.guarded(lease.require)
-        return _run(environment, guarded, plan, observers, engine=engine, lease=lease)
+        return _run(environment, target, guarded, plan, observers, engine=engine, lease=lease)
 
 
 def _run(
     environment: Environment,
+    target: Target,
     operations: StackOperations,
     plan: RollbackPlan,
     observers: Sequence[Observer],
@@ -136,7 +140,22 @@ def _run(
     log = RunLog(run_id, [recorder, *observers])
     releases = ReleaseStore(environment)
     journal = JournalStore(engine, environment.name, lease)
-    rollback = Rollback(operations, releases, plan.release, log, event_forwarder(log))
+    rollback = Rollback(
+        operations,
+        releases,
+        plan.release,
+        log,
+        event_forwarder(log),
+        director=DirectorUndo(
+            DirectorCalls(
+                environment,
+                target,
+                log,
+                generation=lease.generation,
+                timeout_s=DIRECTOR_TIMEOUT_S,
+            )
+        ),
+    )
     script = RollbackScript(run_id, plan.steps, rollback, journal)
     log.emit(RunEventKind.RUN_STARTED, environment=environment.name, release=release_id)
     with launched(engine, environment.name) as workflows:
@@ -150,7 +169,7 @@ def _run(
     if left:
         stuck = Stuck(
             f"not all could be undone: {', '.join(left)}",
-            details="\n".join(script.failures.values()),
+            details="\n".join(f"{step}: {why}" for step, why in left.items()),
             hint="mend what the lines above say, then run the same command again",
         )
         log.emit(RunEventKind.RUN_FAILED, code=stuck.code, message=stuck.message)
@@ -166,8 +185,8 @@ def _run(
 class Undoing(Protocol):
     """What brings stacks back."""
 
-    def undo(self, step: UndoStep) -> None:
-        """Bring one stack back; may be called again.
+    def undo(self, step: UndoStep) -> str:
+        """Bring one stack back, and say how; may be called again.
 
         Raises:
             ConductorError: it could not be brought back.
@@ -185,7 +204,6 @@ class RollbackScript:
         rollback: Undoing,
         journal: Journal,
     ) -> None:
-        self.failures: dict[str, str] = {}
         self._run_id = run_id
         self._steps = [str(step) for step in steps]
         self._rollback = rollback
@@ -197,19 +215,12 @@ class RollbackScript:
 
     def do(self, step: str) -> dict[str, Json]:
         """Bring one stack back; one that cannot be is left for the end."""
-        self._journal.add(self._run_id, step, StepEvent.UNDO_STARTED)
-        try:
-            refuse_when_stopping()
-            self._rollback.undo(UndoStep.parse(step))
-        except Interrupted as error:
-            self._journal.add(self._run_id, step, StepEvent.UNDO_FAILED, error.code)
-            return {"end": "interrupted"}
-        except ConductorError as error:
-            self.failures[step] = f"{step}: {error}"
-            self._journal.add(self._run_id, step, StepEvent.UNDO_FAILED, f"{error.code}: {error}")
-            return {}
-        self._journal.add(self._run_id, step, StepEvent.UNDO_FINISHED)
-        return {}
+        error = undo_step(self._journal, self._run_id, step, self._bring_back)
+        return {"end": "interrupted"} if isinstance(error, Interrupted) else {}
+
+    def _bring_back(self, step: str) -> str:
+        refuse_when_stopping()
+        return self._rollback.undo(UndoStep.parse(step))
 
     def accept(self, step: str, result: Mapping[str, Json]) -> None:
         """Nothing is handed on from step to step."""

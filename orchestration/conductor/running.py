@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ from orchestration.conductor.script import KeepEverything, RunScript
 from orchestration.conductor.selection import state_for
 from orchestration.conductor.state import RunState
 from orchestration.director.digests import program_digest
+from orchestration.director.remote import DirectorCalls, DirectorUndo
 from orchestration.durable.database import database_url, opened_database
 from orchestration.durable.journal_store import JournalStore
 from orchestration.durable.lease import Lease, held_lease
@@ -206,6 +207,15 @@ class _Up:
                 self._live,
                 self._log,
                 event_forwarder(self._log),
+                director=DirectorUndo(
+                    DirectorCalls(
+                        self._environment,
+                        self._target,
+                        self._log,
+                        generation=self._lease.generation,
+                        timeout_s=self._options.director_timeout_s,
+                    )
+                ),
             ),
             lambda: journal.read(self._run_id),
         )
@@ -230,7 +240,7 @@ class _Up:
             follows=self._live.release_id if self._live is not None else "",
         )
 
-    def _failure(self, end: RunEnd, error: Exception | None, left: Sequence[str]) -> Exception:
+    def _failure(self, end: RunEnd, error: Exception | None, left: Mapping[str, str]) -> Exception:
         """Close the record of a run that failed, and say how it ended."""
         # A process that only took up a failed run's end does not know the error itself.
         error = error or PhaseFailed(f"run {self._run_id} had failed before its process died")
@@ -243,7 +253,9 @@ class _Up:
         elif end is RunEnd.STUCK:
             shown = Stuck(
                 f"{shown.message}; not all could be undone: {', '.join(left)}",
-                details=shown.details,
+                details="\n".join(
+                    [*filter(None, [shown.details]), *(f"{s}: {why}" for s, why in left.items())]
+                ),
                 hint="mend what stands in the way; then `conductor rollback --env"
                 f" {self._environment.name}` goes on undoing, or `conductor up` goes on",
             )

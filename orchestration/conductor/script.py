@@ -34,8 +34,8 @@ class Unwinding(Protocol):
         """Name what is to be undone, in order; nothing if all is to be kept."""
         ...
 
-    def undo(self, step: str) -> None:
-        """Undo one of them; may be called again.
+    def undo(self, step: str) -> str:
+        """Undo one of them, and say how; may be called again.
 
         Raises:
             ConductorError: it could not be undone.
@@ -50,8 +50,24 @@ class KeepEverything:
         """Name nothing."""
         return []
 
-    def undo(self, step: str) -> None:
+    def undo(self, step: str) -> str:
         """Do nothing: it is never asked to."""
+        del step
+        return ""
+
+
+def undo_step(
+    journal: Journal, run_id: str, step: str, undo: Callable[[str], str]
+) -> ConductorError | None:
+    """Undo one thing and write down how that went; give the error of one that could not be."""
+    journal.add(run_id, step, StepEvent.UNDO_STARTED)
+    try:
+        note = undo(step)
+    except ConductorError as error:
+        journal.add(run_id, step, StepEvent.UNDO_FAILED, f"{error.code}: {error}")
+        return error
+    journal.add(run_id, step, StepEvent.UNDO_FINISHED, note)
+    return None
 
 
 class RunScript:
@@ -131,11 +147,4 @@ class RunScript:
 
     def undo(self, step: str) -> bool:
         """Undo one thing; goes on past what cannot be undone."""
-        self._journal.add(self._run_id, step, StepEvent.UNDO_STARTED)
-        try:
-            self._unwinding.undo(step)
-        except ConductorError as error:
-            self._journal.add(self._run_id, step, StepEvent.UNDO_FAILED, f"{error.code}: {error}")
-            return False
-        self._journal.add(self._run_id, step, StepEvent.UNDO_FINISHED)
-        return True
+        return undo_step(self._journal, self._run_id, step, self._unwinding.undo) is None

@@ -59,6 +59,8 @@ class Command(Message):
     architecture_sha256: str
     # The digest of the program that the conductor would run; the director runs the same.
     program_sha256: str
+    # Whether a setup leaves alone what holds data and would have to go: it undoes a later one.
+    keeps_data: bool = False
     # W3C trace context of the run.
     traceparent: str
 
@@ -100,7 +102,7 @@ class Completion(Message):
     applied_grants: tuple[AppliedGrant, ...] = ()
     # Resources by operation, as the engine counts them.
     changes: Mapping[str, int] = {}
-    # What a teardown left because it holds data.
+    # What was left because it holds data.
     kept: tuple[str, ...] = ()
     duration_s: float = 0.0
     director: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from architecture.names import stack_name
@@ -11,7 +12,7 @@ from orchestration.automation.stacks import StackOperations
 from orchestration.director.digests import file_digest, program_digest
 from orchestration.director.messages import AppliedGrant
 from orchestration.director.service import Provisioned
-from orchestration.releases.data import take_down
+from orchestration.releases.data import bring_back, take_down
 
 
 class StackProvisioner:
@@ -31,14 +32,17 @@ class StackProvisioner:
         # Code does not change under a running process: what was loaded is what runs.
         self._program = program_digest(project_dir)
 
-    def provision(self, dataflow: str) -> Provisioned:
-        """Bring the dataflow's stack up.
+    def provision(self, dataflow: str, *, keeps_data: bool) -> Provisioned:
+        """Bring the dataflow's stack up; what holds data stays, if it is to be kept.
 
         Raises:
             StackFailed: it failed.
         """
-        result = self._operations.up(self._stack(dataflow))
-        return _provisioned(result.outputs, result.changes)
+        if keeps_data:
+            kept, result = bring_back(self._operations, self._stack(dataflow))
+        else:
+            kept, result = (), self._operations.up(self._stack(dataflow))
+        return replace(_provisioned(result.outputs, result.changes), kept=kept)
 
     def tear_down(self, dataflow: str) -> Provisioned:
         """Delete what the dataflow's stack holds, except data; a stack that is gone is no failure.

@@ -44,15 +44,15 @@ class Provisioned:
     subscriptions: tuple[str, ...]
     grants: tuple[AppliedGrant, ...]
     changes: Mapping[str, int]
-    # What a teardown left because it holds data.
+    # What was left because it holds data.
     kept: tuple[str, ...] = ()
 
 
 class Provisioner(Protocol):
     """Sets dataflows up and takes them down; the real one works on stacks."""
 
-    def provision(self, dataflow: str) -> Provisioned:
-        """Bring one dataflow's resources up.
+    def provision(self, dataflow: str, *, keeps_data: bool) -> Provisioned:
+        """Bring one dataflow's resources up; what holds data need not go, if it says so.
 
         Raises:
             ConductorError: it failed.
@@ -231,7 +231,7 @@ class DirectorService:
             case Instruction.TEARDOWN:
                 return self._provisioner.tear_down(command.dataflow)
             case _:
-                return self._provisioner.provision(command.dataflow)
+                return self._provisioner.provision(command.dataflow, keeps_data=command.keeps_data)
 
     def _done(self, command: Command, started: datetime, provisioned: Provisioned) -> Completion:
         took_s = (self._now() - started).total_seconds()

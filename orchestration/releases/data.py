@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestration.automation.results import HeldResource, OnStackEvent, ignore_event
+from orchestration.automation.results import (
+    HeldResource,
+    OnStackEvent,
+    StackResult,
+    ignore_event,
+)
 from orchestration.automation.stacks import StackOperations
 
 # Design 4: buckets, tables, databases, secrets; topics only where they retain messages.
@@ -66,6 +71,28 @@ def take_down(
     if not going:
         return data, {}
     return data, operations.destroy(stack, only=going, on_event=on_event).changes
+
+
+def bring_back(
+    operations: StackOperations, stack: str, on_event: OnStackEvent = ignore_event
+) -> tuple[tuple[str, ...], StackResult]:
+    """Bring a stack up as its inputs say now, except that no data is deleted or replaced.
+
+    Returns:
+        The names of what is kept as it is, and what was done.
+
+    Raises:
+        StackFailed: it failed.
+    """
+    bearing = {r.urn: r.name for r in operations.resources(stack) if bears_data(r)}
+    doomed = [
+        step.urn
+        for step in operations.preview(stack, refresh=True).steps
+        if "delete" in step.operation or "replace" in step.operation
+    ]
+    spared = {urn: bearing[urn] for urn in doomed if urn in bearing}
+    result = operations.up(stack, refresh=True, spared=tuple(spared), on_event=on_event)
+    return tuple(spared.values()), result
 
 
 def _with_parents(

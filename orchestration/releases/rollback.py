@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from architecture.model import Architecture
 from orchestration.automation.results import OnStackEvent
 from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
-from orchestration.errors import ConductorError
-from orchestration.releases.data import bears_data, take_down
+from orchestration.errors import ConductorError, DirectorRefused
+from orchestration.releases.data import bring_back, take_down
 from orchestration.releases.ordering import StackOrder
 from orchestration.releases.store import Release, ReleaseStore
 from orchestration.wording import counted
@@ -88,6 +90,44 @@ def steps_back(
     )
 
 
+class UndoingDirector(Protocol):
+    """A director that undoes its dataflow stacks; it gives the names of what holds data and stays.
+
+    Raises:
+        ConductorError: it does not answer, or could not.
+    """
+
+    def tear_down(self, architecture: Architecture, dataflow: str) -> tuple[str, ...]:
+        """Have a dataflow deleted."""
+        ...
+
+    def set_up_again(self, architecture: Architecture, dataflow: str) -> tuple[str, ...]:
+        """Have a dataflow brought up as its inputs say now."""
+        ...
+
+
+class _DirectorPassedOverError(Exception):
+    """The conductor undoes a stack of the director's itself; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A stack that was undone: what was kept of it, by whom."""
+
+    kept: tuple[str, ...]
+    by: str
+
+    @property
+    def keeps(self) -> str:
+        """Say what is kept."""
+        return f"keeps {counted(len(self.kept), 'resource')} with data: {', '.join(self.kept)}"
+
+    @property
+    def note(self) -> str:
+        """Say both."""
+        return f"by {self.by}" + (f"; {self.keeps}" if self.kept else "")
+
+
 class Rollback:
     """Undoes stacks; every step may be done again after a crash."""
 
@@ -98,26 +138,31 @@ class Rollback:
         release: Release | None,
         log: RunLog,
         on_event: OnStackEvent,
+        *,
+        director: UndoingDirector,
     ) -> None:
         self._operations = operations
         self._releases = releases
         self._release = release
         self._log = log
         self._on_event = on_event
+        self._director = director
+        # Why the director was given up.
+        self._silent = ""
 
     def steps(self, touched: Sequence[str], held: Mapping[str, int]) -> tuple[UndoStep, ...]:
         """Say what takes the stacks that were touched back, in order."""
         return steps_back(self._releases, self._release, touched, held)
 
-    def undo(self, step: UndoStep) -> None:
-        """Destroy or restore one stack.
+    def undo(self, step: UndoStep) -> str:
+        """Destroy or restore one stack; say who did it, and what holds data and is kept.
 
         Raises:
             StackFailed: it could not be.
         """
         self._log.emit(RunEventKind.UNDO_STARTED, stack=step.stack, action=step.verb)
         try:
-            kept = self._destroy(step.stack) if step.verb == DESTROY else self._restore(step.stack)
+            undone = self._undo(step)
         except ConductorError as error:
             self._log.emit(
                 RunEventKind.UNDO_FAILED,
@@ -126,37 +171,60 @@ class Rollback:
                 message=error.message,
             )
             raise
+        if undone.kept:
+            self._log.emit(RunEventKind.WARNED, message=f"{step.stack} {undone.keeps}")
         self._log.emit(
-            RunEventKind.UNDO_FINISHED, stack=step.stack, action=step.verb, kept=list(kept)
+            RunEventKind.UNDO_FINISHED,
+            stack=step.stack,
+            action=step.verb,
+            kept=list(undone.kept),
+            by=undone.by,
         )
+        return undone.note
 
-    def _destroy(self, stack: str) -> tuple[str, ...]:
-        """Delete what holds no data; a stack that is empty then is removed."""
-        data, _ = take_down(self._operations, stack, self._on_event)
-        if not data:
-            return ()
-        self._log.emit(
-            RunEventKind.WARNED,
-            message=f"{stack} keeps {counted(len(data), 'resource')} with data: {', '.join(data)}",
-        )
-        return data
-
-    def _restore(self, stack: str) -> tuple[str, ...]:
-        """Make the stack as the release had it, except that no data is deleted."""
-        if self._release is not None:
+    def _undo(self, step: UndoStep) -> Undone:
+        if step.verb == RESTORE and self._release is not None:
             self._releases.restore(self._release)
-        bearing = {r.urn: r.name for r in self._operations.resources(stack) if bears_data(r)}
-        doomed = [
-            step.urn
-            for step in self._operations.preview(stack, refresh=True).steps
-            if "delete" in step.operation or "replace" in step.operation
-        ]
-        spared = {urn: bearing[urn] for urn in doomed if urn in bearing}
-        self._operations.up(stack, refresh=True, spared=tuple(spared), on_event=self._on_event)
-        if spared:
-            names = ", ".join(spared.values())
+        _, layer, *dataflow = step.stack.split(".", 2)
+        if not dataflow or layer != "dataflow":
+            if layer == "director":
+                # Another one from now on: it may answer.
+                self._silent = ""
+            return Undone(self._undo_here(step), "the conductor")
+        try:
+            return Undone(self._ask_director(step, dataflow[0]), "the director")
+        except _DirectorPassedOverError as why:
             self._log.emit(
                 RunEventKind.WARNED,
-                message=f"{stack} keeps {counted(len(spared), 'resource')} with data: {names}",
+                message=f"{step.stack} is undone by the conductor: {why}",
             )
-        return tuple(spared.values())
+            kept = self._undo_here(step)
+            return Undone(kept, f"the conductor, as {why}")
+
+    def _undo_here(self, step: UndoStep) -> tuple[str, ...]:
+        if step.verb == DESTROY:
+            return take_down(self._operations, step.stack, self._on_event)[0]
+        return bring_back(self._operations, step.stack, self._on_event)[0]
+
+    def _ask_director(self, step: UndoStep, dataflow: str) -> tuple[str, ...]:
+        """Have the director undo its own stack.
+
+        Raises:
+            _DirectorPassedOverError: it cannot, and why.
+        """
+        environment = step.stack.split(".", 1)[0]
+        if self._release is None or not self._release.stacks.get(f"{environment}.director"):
+            raise _DirectorPassedOverError("the director itself is undone")
+        architecture = self._releases.planned_architecture()
+        if architecture is None:
+            raise _DirectorPassedOverError("nothing says where the director listens")
+        if self._silent:
+            raise _DirectorPassedOverError(self._silent)
+        ask = self._director.tear_down if step.verb == DESTROY else self._director.set_up_again
+        try:
+            return ask(architecture, dataflow)
+        except DirectorRefused as error:
+            raise _DirectorPassedOverError(error.message) from error
+        except ConductorError as error:
+            self._silent = error.message
+            raise _DirectorPassedOverError(error.message) from error

@@ -84,16 +84,13 @@ class ReleaseStore:
         return self.architecture_of(release) if release is not None else None
 
     def architecture_of(self, release: Release) -> Architecture | None:
-        """Give the hydrated architecture of a release; None if it was kept without."""
-        kept = self._folder / release.release_id / self._environment.architecture_file.name
-        return load(kept).architecture if kept.is_file() else None
+        """Give the hydrated architecture of a release; None if none can be read."""
+        folder = self._folder / release.release_id
+        return _readable(folder / self._environment.architecture_file.name)
 
     def planned_architecture(self) -> Architecture | None:
-        """Give the hydrated architecture that the stacks read now; None if it cannot be read."""
-        try:
-            return load(self._environment.architecture_file).architecture
-        except InvalidArchitecture:
-            return None
+        """Give the hydrated architecture that the stacks read now; None if none can be read."""
+        return _readable(self._environment.architecture_file)
 
     def find(self, release_id: str) -> Release:
         """Give a release by its id.
@@ -155,4 +152,12 @@ class ReleaseStore:
             return Release.model_validate_json(
                 (self._folder / release_id / RECORD_FILE).read_bytes()
             )
+        return None
+
+
+def _readable(path: Path) -> Architecture | None:
+    """Load a file, unless it is missing, or written by other rules."""
+    try:
+        return load(path).architecture
+    except InvalidArchitecture:
         return None

@@ -47,13 +47,13 @@ class RunUnwinding:
         touched = [stack for stack in held if stack.split(".")[1] in layers]
         return [str(step) for step in self._rollback.steps(touched, held)]
 
-    def undo(self, step: str) -> None:
-        """Undo one of them; may be called again.
+    def undo(self, step: str) -> str:
+        """Undo one of them, and say how; may be called again.
 
         Raises:
             StackFailed: it could not be undone.
         """
-        self._rollback.undo(UndoStep.parse(step))
+        return self._rollback.undo(UndoStep.parse(step))
 
 
 def touched_layers(entries: Iterable[JournalEntry]) -> frozenset[str]:

@@ -60,6 +60,7 @@ def test_a_failed_change_leaves_the_old_release(rehearsal: Rehearsal) -> None:
     resumed = rehearsal.up(*QUICK)
     assert resumed.returncode == 4, resumed.stdout + resumed.stderr
     assert "rolled back to release" in resumed.stderr
+    assert "undone: restore local.dataflow.tracer-flow by the director" in resumed.stdout
     assert rehearsal.prove().returncode == 0
     (rehearsal.services / "tracer-subscriber" / "main.py").write_text(good)
     rehearsal.architecture.write_text(text)

@@ -142,7 +142,7 @@ def test_every_kind_of_event_can_be_described() -> None:
     )
     fields |= {"duration_s": 1.0, "delay_s": 1.0, "operation": "create"}
     fields |= dict.fromkeys(
-        ("instruction", "dataflow", "service", "url", "message", "action"), "[b]"
+        ("instruction", "dataflow", "service", "url", "message", "action", "by"), "[b]"
     )
     for kind in RunEventKind:
         assert isinstance(describe(event(kind, **fields)), str)

@@ -213,7 +213,7 @@ class Simulation:
         self._carry(data, attributes, self._deliver_to_conductor)
         self._may_crash("after the publish")
 
-    def provision(self, dataflow: str) -> Provisioned:
+    def provision(self, dataflow: str, *, keeps_data: bool) -> Provisioned:
         """Have the effect that must not be had needlessly."""
         self._may_crash("before the work")
         if self._working_on in self.outcome.ledger:

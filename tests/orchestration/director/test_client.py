@@ -59,7 +59,7 @@ class Provisioner:
     def __init__(self) -> None:
         self.provisioned: list[str] = []
 
-    def provision(self, dataflow: str) -> Provisioned:
+    def provision(self, dataflow: str, *, keeps_data: bool) -> Provisioned:
         """Note the dataflow."""
         self.provisioned.append(dataflow)
         return Provisioned((f"{dataflow}-topic",), (), (), {"create": 1})

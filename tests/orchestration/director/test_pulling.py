@@ -28,7 +28,7 @@ class SlowProvisioner:
         self.go_on = {"slow": threading.Event()}
         self.changed = threading.Condition()
 
-    def provision(self, dataflow: str) -> Provisioned:
+    def provision(self, dataflow: str, *, keeps_data: bool) -> Provisioned:
         """Note the dataflow, and wait if it is the slow one."""
         with self.changed:
             self.started.append(dataflow)

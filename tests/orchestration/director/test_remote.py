@@ -14,7 +14,7 @@ from architecture.loading import load
 from architecture.names import topic_path
 from orchestration.conductor.events import RunEvent, RunLog
 from orchestration.director.messages import Command, Completion, CompletionStatus, decode, encode
-from orchestration.director.remote import DirectorSetup
+from orchestration.director.remote import DirectorCalls, DirectorSetup
 from orchestration.environments import Environment
 from orchestration.errors import DirectorSilent, SeveralFailed
 from orchestration.settings import Settings
@@ -39,15 +39,16 @@ class Setup:
         self.subscription = f"projects/{project}/subscriptions/{director.command_topic.name}-test"
         self.events: list[RunEvent] = []
         ticks = itertools.count()
-        self.phase = DirectorSetup(
-            self.architecture,
-            Environment("local", Settings(folder)),
+        environment = Environment("local", Settings(folder))
+        self.calls = DirectorCalls(
+            environment,
             target,
             RunLog("run-7", [self.events.append]),
             generation=41,
             timeout_s=timeout_s,
             now=lambda: START + timedelta(seconds=next(ticks)),
         )
+        self.phase = DirectorSetup(self.architecture, environment, self.calls)
 
 
 @pytest.fixture

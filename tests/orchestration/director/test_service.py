@@ -34,7 +34,7 @@ class FakeProvisioner:
         self.bug: Exception | None = None
         self.during: Callable[[], None] = lambda: None
 
-    def provision(self, dataflow: str) -> Provisioned:
+    def provision(self, dataflow: str, *, keeps_data: bool) -> Provisioned:
         """Note the dataflow, or fail."""
         self.during()
         if self.failure or self.bug:

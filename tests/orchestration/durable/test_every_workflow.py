@@ -69,12 +69,13 @@ class World:
         """Name what a failed run undoes."""
         return [f"destroy dev.{s}" for s in reversed(ALL_STACKS) if s in self.stacks]
 
-    def undo(self, step: str | UndoStep) -> None:
+    def undo(self, step: str | UndoStep) -> str:
         """Take a stack down; nothing happens where there is none."""
         stack = str(step).removeprefix("destroy dev.")
         if stack in self.cannot_undo:
             raise StackFailed(f"{stack} cannot be deleted")
         self.stacks.discard(stack)
+        return f"{stack} is gone"
 
 
 Make = Callable[[World, MemoryJournal | JournalStore, str], Script]
