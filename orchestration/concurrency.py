@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from orchestration.errors import ConductorError, Interrupted
+from orchestration.errors import ConductorError, Interrupted, SeveralFailed
 
 T = TypeVar("T")
 
@@ -92,6 +92,23 @@ class Outcomes(Generic[T]):
 
     results: Mapping[str, T]
     errors: Mapping[str, ConductorError]
+
+    def raise_errors(self) -> None:
+        """Raise what went wrong side by side: a single error as it is, several as one.
+
+        Raises:
+            ConductorError: a task failed.
+            SeveralFailed: more than one did.
+        """
+        collected = tuple(self.errors.values())
+        if len(collected) == 1:
+            raise collected[0]
+        if collected:
+            raise SeveralFailed(
+                "; ".join(f"{error.message} [{error.code}]" for error in collected),
+                details="\n".join(error.details for error in collected if error.details),
+                hint=collected[0].hint,
+            )
 
 
 def run_all(tasks: Mapping[str, Callable[[], T]]) -> Outcomes[T]:

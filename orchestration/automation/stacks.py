@@ -7,7 +7,8 @@ runs here is what `pulumi up -s STACK` runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,13 +16,16 @@ from typing import Any, TypeVar
 from pulumi.automation import (
     CommandError,
     ConcurrentUpdateError,
+    DestroyResult,
     LocalWorkspace,
     LocalWorkspaceOptions,
     OpType,
     OutputMap,
     PulumiCommand,
+    RefreshResult,
     Stack,
     StackNotFoundError,
+    UpResult,
     create_or_select_stack,
     select_stack,
 )
@@ -107,10 +111,8 @@ class StackOperations:
         Raises:
             StackFailed: the backend refused.
         """
-        try:
+        with _told(stack):
             self._open(stack)
-        except CommandError as error:
-            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def up(
         self,
@@ -127,28 +129,17 @@ class StackOperations:
             StackFailed: the operation failed; `failures` has the messages by resource.
             StackLocked: another operation on the stack is under way.
         """
-        reader = EventReader(stack, on_event)
-        started = time.monotonic()
-        try:
-            result = self._unlocked(
-                stack,
-                lambda opened: opened.up(
-                    parallel=DEFAULT_PARALLEL,
-                    refresh=refresh,
-                    continue_on_error=continue_on_error,
-                    exclude=list(spared) or None,
-                    color="never",
-                    on_event=reader,
-                ),
-            )
-        except CommandError as error:
-            raise failure(stack, error, reader) from error
-        return StackResult(
-            stack=stack,
-            outputs=_plain(result.outputs),
-            changes=_counts(result.summary.resource_changes or {}),
-            duration_s=time.monotonic() - started,
-            steps=reader.steps,
+        return self._operate(
+            stack,
+            on_event,
+            lambda opened, reader: opened.up(
+                parallel=DEFAULT_PARALLEL,
+                refresh=refresh,
+                continue_on_error=continue_on_error,
+                exclude=list(spared) or None,
+                color="never",
+                on_event=reader,
+            ),
         )
 
     def preview(
@@ -188,23 +179,12 @@ class StackOperations:
             StackFailed: the operation failed; `failures` has the messages by resource.
             StackLocked: another operation on the stack is under way.
         """
-        reader = EventReader(stack, on_event)
-        started = time.monotonic()
-        try:
-            result = self._unlocked(
-                stack,
-                lambda opened: opened.refresh(
-                    parallel=DEFAULT_PARALLEL, color="never", on_event=reader
-                ),
-            )
-        except CommandError as error:
-            raise failure(stack, error, reader) from error
-        return StackResult(
-            stack=stack,
-            outputs={},
-            changes=_counts(result.summary.resource_changes or {}),
-            duration_s=time.monotonic() - started,
-            steps=reader.steps,
+        return self._operate(
+            stack,
+            on_event,
+            lambda opened, reader: opened.refresh(
+                parallel=DEFAULT_PARALLEL, color="never", on_event=reader
+            ),
         )
 
     def drift(self, stack: str) -> StackDrift:
@@ -248,28 +228,17 @@ class StackOperations:
             StackFailed: the operation failed; `failures` has the messages by resource.
             StackLocked: another operation on the stack is under way.
         """
-        reader = EventReader(stack, on_event)
-        started = time.monotonic()
-        try:
-            result = self._unlocked(
-                stack,
-                lambda opened: opened.destroy(
-                    parallel=DEFAULT_PARALLEL,
-                    refresh=True,
-                    target=list(only) or None,
-                    exclude_protected=spares_protected,
-                    color="never",
-                    on_event=reader,
-                ),
-            )
-        except CommandError as error:
-            raise failure(stack, error, reader) from error
-        return StackResult(
-            stack=stack,
-            outputs={},
-            changes=_counts(result.summary.resource_changes or {}),
-            duration_s=time.monotonic() - started,
-            steps=reader.steps,
+        return self._operate(
+            stack,
+            on_event,
+            lambda opened, reader: opened.destroy(
+                parallel=DEFAULT_PARALLEL,
+                refresh=True,
+                target=list(only) or None,
+                exclude_protected=spares_protected,
+                color="never",
+                on_event=reader,
+            ),
         )
 
     def remove(self, stack: str) -> None:
@@ -279,10 +248,8 @@ class StackOperations:
             StackFailed: it still holds resources.
         """
         self._guard()
-        try:
+        with _told(stack):
             self._open(stack).workspace.remove_stack(stack)
-        except CommandError as error:
-            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def existing(self, prefix: str) -> tuple[str, ...]:
         """Name the stacks of the backend whose names begin so, sorted.
@@ -304,10 +271,8 @@ class StackOperations:
             env_vars=self._variables({}) if self._home.is_remote else self._home.environ(),
             pulumi_command=self._command,
         )
-        try:
+        with _told(f"{prefix}*"):
             found = {item.name: item.resource_count or 0 for item in workspace.list_stacks()}
-        except CommandError as error:
-            raise failure(f"{prefix}*", error, EventReader(prefix, ignore_event)) from error
         return {name: found[name] for name in sorted(found) if name.startswith(prefix)}
 
     def resources(self, stack: str) -> tuple[HeldResource, ...]:
@@ -336,10 +301,8 @@ class StackOperations:
         Raises:
             StackFailed: the backend refused.
         """
-        try:
+        with _told(stack):
             return self._open(stack).export_stack().deployment or {}
-        except CommandError as error:
-            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def outputs(self, stack: str) -> Mapping[str, Json] | None:
         """Read the stack's recorded outputs; None when it was never made.
@@ -356,6 +319,27 @@ class StackOperations:
             return None
         except CommandError as error:
             raise failure(stack, error, EventReader(stack, ignore_event)) from error
+
+    def _operate(
+        self,
+        stack: str,
+        on_event: OnStackEvent,
+        work: Callable[[Stack, EventReader], UpResult | RefreshResult | DestroyResult],
+    ) -> StackResult:
+        """Do work on a stack and say what it did."""
+        reader = EventReader(stack, on_event)
+        started = time.monotonic()
+        try:
+            result = self._unlocked(stack, lambda opened: work(opened, reader))
+        except CommandError as error:
+            raise failure(stack, error, reader) from error
+        return StackResult(
+            stack=stack,
+            outputs=_plain(result.outputs) if isinstance(result, UpResult) else {},
+            changes=_counts(result.summary.resource_changes or {}),
+            duration_s=time.monotonic() - started,
+            steps=reader.steps,
+        )
 
     def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
         """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
@@ -384,6 +368,15 @@ class StackOperations:
 
     def _variables(self, extra: Mapping[str, str]) -> dict[str, str]:
         return {**self._home.environ(), **self._credentials(), **extra}
+
+
+@contextmanager
+def _told(stack: str) -> Iterator[None]:
+    """Put what the engine says of a failure into our words."""
+    try:
+        yield
+    except CommandError as error:
+        raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
 
 def _counts(changes: Mapping[OpType, int]) -> dict[str, int]:

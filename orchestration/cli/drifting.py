@@ -14,7 +14,6 @@ from orchestration.cli.console import output
 from orchestration.concurrency import run_all
 from orchestration.conductor.assembly import stack_operations
 from orchestration.environments import Environment
-from orchestration.errors import SeveralFailed
 from orchestration.settings import Settings
 from orchestration.targets.opening import target_of
 from orchestration.wording import counted
@@ -37,11 +36,7 @@ def show_drift(env: str, *, as_json: bool) -> bool:
     found = [compared.results[stack] for stack in stacks if stack in compared.results]
     for drift in found:
         _show(drift, as_json=as_json)
-    errors = list(compared.errors.values())
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralFailed("; ".join(error.message for error in errors), hint=errors[0].hint)
+    compared.raise_errors()
     return any(drift.resources for drift in found)
 
 

@@ -7,7 +7,7 @@ suffice to test the order (requirements 0.2, 0.13, 0.15).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 from architecture.model import Layer
@@ -16,7 +16,7 @@ from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.parts import Parts
 from orchestration.conductor.phases import Phase
 from orchestration.conductor.state import GrantOutcome, PlanOutcome, RunState
-from orchestration.errors import ConductorError, SeveralFailed
+from orchestration.errors import ConductorError
 from orchestration.wording import counted
 
 T = TypeVar("T")
@@ -129,7 +129,7 @@ class Conductor:
 
     def _build_and_deploy_director(self) -> str:
         done = run_all({"images": self._build_images, "director": self._bring_up_director})
-        _raise_all(done.errors.values())
+        done.raise_errors()
         assert self._state.images is not None, "no error means images"
         return f"{counted(len(self._state.images.images), 'image')}, director healthy"
 
@@ -166,7 +166,7 @@ class Conductor:
             )
             ordered = [deployed.results[name] for name in level if name in deployed.results]
             self._state.services = (*self._state.services, *ordered)
-            _raise_all(deployed.errors.values())
+            deployed.raise_errors()
         invokers = self._collect(
             {
                 dataflow: _bind(self._parts.access.wait, "services", dataflow)
@@ -180,7 +180,7 @@ class Conductor:
                 for name, url in urls.items()
             }
         )
-        _raise_all(checked.errors.values())
+        checked.raise_errors()
         return f"{counted(len(urls), 'service')} healthy, {_effective(invokers)}"
 
     def _wait(self, layer: Layer) -> tuple[GrantOutcome, ...]:
@@ -194,7 +194,7 @@ class Conductor:
         waited = run_all(waits)
         grants = tuple(grant for found in waited.results.values() for grant in found)
         self._state.grants = (*self._state.grants, *grants)
-        _raise_all(waited.errors.values())
+        waited.raise_errors()
         return grants
 
 
@@ -208,17 +208,3 @@ def _effective(grants: tuple[GrantOutcome, ...]) -> str:
         return "no grants to wait for"
     slowest = max(grant.delay_s for grant in grants)
     return f"{counted(len(grants), 'grant')} effective (slowest {slowest:.1f} s)"
-
-
-def _raise_all(errors: Iterable[ConductorError]) -> None:
-    """Raise what went wrong side by side: a single error as it is, several as one."""
-    collected = list(errors)
-    if not collected:
-        return
-    if len(collected) == 1:
-        raise collected[0]
-    raise SeveralFailed(
-        "; ".join(f"{error.message} [{error.code}]" for error in collected),
-        details="\n".join(error.details for error in collected if error.details),
-        hint=collected[0].hint,
-    )

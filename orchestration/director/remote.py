@@ -18,7 +18,7 @@ from orchestration.director.client import RemoteDirectorClient
 from orchestration.director.digests import file_digest, program_digest
 from orchestration.director.messages import Command, Completion, Instruction
 from orchestration.environments import Environment
-from orchestration.errors import DirectorRefused, SeveralFailed
+from orchestration.errors import DirectorRefused
 from orchestration.targets.target import Target
 
 # How soon a director that is well answers a question that changes nothing.
@@ -142,11 +142,7 @@ class DirectorSetup:
         """
         with self._calls.client(self._architecture) as client:
             answered = run_all({name: partial(self._set_up, client, name) for name in dataflows})
-        errors = list(answered.errors.values())
-        if len(errors) > 1:
-            raise SeveralFailed("; ".join(error.message for error in errors), hint=errors[0].hint)
-        if errors:
-            raise errors[0]
+        answered.raise_errors()
         return tuple(answered.results[name] for name in dataflows)
 
     def _set_up(self, client: RemoteDirectorClient, dataflow: str) -> DataflowOutcome:

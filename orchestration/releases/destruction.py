@@ -30,8 +30,6 @@ from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.environments import Environment
 from orchestration.errors import (
     Blocked,
-    ConductorError,
-    SeveralFailed,
     StackFailed,
     UsageError,
 )
@@ -149,7 +147,7 @@ class Destruction:
         for wave in waves:
             done = run_all({stack: partial(self._destroy, stack) for stack in wave})
             results.extend(done.results.values())
-            _raise_all(list(done.errors.values()))
+            done.raise_errors()
         if not self._operations.existing(f"{self._environment.name}."):
             self._environment.forget()
         return tuple(results)
@@ -202,10 +200,3 @@ class Destruction:
 
 def _protected(resources: Iterable[HeldResource]) -> tuple[HeldResource, ...]:
     return tuple(item for item in resources if item.is_custom and item.is_protected)
-
-
-def _raise_all(errors: list[ConductorError]) -> None:
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralFailed("; ".join(error.message for error in errors), hint=errors[0].hint)
