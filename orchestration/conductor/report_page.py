@@ -34,6 +34,9 @@ def _sections(report: RunReport) -> Iterable[str]:
     )
     if report.error is not None:
         yield _error(report)
+    if report.rolled_back_to is not None:
+        back = f"release {report.rolled_back_to}" if report.rolled_back_to else "nothing"
+        yield f"<p>Rolled back to {escape(back)}.</p>"
     if report.phases:
         yield "<h2>Timeline</h2>" + _timeline(report.phases)
     yield from _tables(report)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from orchestration.conductor.conductor import Conductor
 from orchestration.conductor.events import RunLog
@@ -21,6 +22,7 @@ from orchestration.conductor.records import (
 )
 from orchestration.conductor.report_page import page
 from orchestration.conductor.reports import RunReport, report_of
+from orchestration.conductor.state import RunState
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "reference" / "run-report.schema.json"
 BEGAN = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -62,6 +64,39 @@ def test_the_document_keeps_its_promise() -> None:
     schema = json.loads(SCHEMA.read_text())
     assert schema == RunReport.model_json_schema(), "write the schema again from RunReport"
     jsonschema.validate(json.loads(a_report().model_dump_json()), schema)
+
+
+STUCK = [
+    JournalEntry("run-0", step, event, BEGAN, note)
+    for step, event, note in (
+        ("services", StepEvent.STARTED, ""),
+        ("services", StepEvent.FAILED, "stack-failed: no"),
+        ("restore dev.dataflow.a", StepEvent.UNDO_STARTED, ""),
+        ("restore dev.dataflow.a", StepEvent.UNDO_FINISHED, "by the director"),
+        ("restore dev.services.a", StepEvent.UNDO_STARTED, ""),
+        ("restore dev.services.a", StepEvent.UNDO_FAILED, "stack-failed: no"),
+    )
+]
+
+
+@pytest.mark.parametrize("status", list(RunStatus))
+@pytest.mark.parametrize("back_to", [None, "", "20261101-110000-aaaaaa"])
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_a_report_of_a_run_in_any_state_keeps_its_promise(
+    status: RunStatus, back_to: str | None, *, has_begun: bool
+) -> None:
+    """Step 4, item 7: running, failed, rolled back, stuck; also a rollback, which has no phases."""
+    record = a_record()
+    record.status, record.rolled_back_to = status, back_to
+    if not has_begun:
+        record.phases, record.state, record.error, record.ended_at = (), RunState(), None, None
+    report = report_of(record, STUCK if has_begun else [])
+    jsonschema.validate(json.loads(report.model_dump_json()), json.loads(SCHEMA.read_text()))
+    text = page(report)
+    assert status.value in text
+    assert ("by the director" in text) == has_begun
+    assert ("undo failed" in text) == has_begun
+    assert ("Rolled back to nothing." in text) == (back_to == "")
 
 
 def test_the_document_says_when_each_phase_began() -> None:
