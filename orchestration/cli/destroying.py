@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import typer
-
 from orchestration.automation.engines import EngineName
 from orchestration.automation.results import HeldResource
+from orchestration.cli.asking import ask
 from orchestration.cli.console import output
 from orchestration.cli.progress import JsonProgress, PlainProgress
 from orchestration.conductor.assembly import event_forwarder, stack_operations
@@ -17,7 +15,6 @@ from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.records import new_run_id
 from orchestration.durable.holding import held_environment
 from orchestration.environments import Environment, EnvironmentRecord, TargetName
-from orchestration.errors import UsageError
 from orchestration.releases.destruction import Destruction
 from orchestration.settings import Settings
 from orchestration.targets.opening import target_of
@@ -61,7 +58,13 @@ def destroy(
         stacks = [stack for wave in waves for stack in wave]
         if stacks and not yes:
             what = f"architecture {record.architecture_name}"
-            _ask(env, f"dataflow {dataflow} of {what}" if dataflow else what, stacks)
+            going = f"dataflow {dataflow} of {what}" if dataflow else what
+            ask(
+                f"This deletes {going} in environment {env}",
+                stacks,
+                "Destroy it?",
+                unasked=f"destroying {env} deletes {counted(len(stacks), 'stack')}",
+            )
         results = destruction.run(waves)
         deleted = sum(result.changed for result in results)
         protected = destruction.protected
@@ -95,17 +98,3 @@ def _left(record: EnvironmentRecord) -> str:
 
 def _named(held: Sequence[HeldResource]) -> str:
     return ", ".join(f"{item.type.rpartition(':')[2]} {item.name}" for item in held)
-
-
-def _ask(env: str, what: str, stacks: list[str]) -> None:
-    """Have the user confirm, on a terminal; elsewhere `--yes` must say so."""
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"destroying {env} deletes {counted(len(stacks), 'stack')}, and nobody is here to ask",
-            hint="add --yes",
-        )
-    typer.echo(f"This deletes {what} in environment {env}:")
-    for stack in stacks:
-        typer.echo(f"  {stack}")
-    if not typer.confirm("Destroy it?"):
-        raise UsageError("nothing was destroyed", hint="add --yes to destroy without a question")

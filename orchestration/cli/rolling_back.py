@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
-import typer
-
 from orchestration.automation.engines import EngineName
+from orchestration.cli.asking import ask
 from orchestration.cli.console import output
 from orchestration.cli.progress import JsonProgress, PlainProgress
 from orchestration.conductor.assembly import stack_operations
 from orchestration.conductor.rolling_back import RollbackPlan, plan_return, run_rollback
 from orchestration.environments import Environment
-from orchestration.errors import UsageError
 from orchestration.settings import Settings
 from orchestration.targets.opening import target_of
 from orchestration.wording import counted
@@ -36,7 +32,13 @@ def roll_back(
         operations = stack_operations(environment, target, EngineName.AUTO)
         plan = plan_return(environment, operations, to)
         if plan.steps and not yes:
-            _ask(env, plan)
+            ask(
+                f"This brings environment {env} back {_where(plan)}",
+                plan.steps,
+                "Roll back?",
+                unasked=f"rolling {env} back {_where(plan)} changes"
+                f" {counted(len(plan.steps), 'stack')}",
+            )
         run_rollback(environment, target, operations, plan, [progress], database=database_url)
     if not as_json:
         console.print(f"environment {env} is back {_where(plan)}")
@@ -46,18 +48,3 @@ def _where(plan: RollbackPlan) -> str:
     if plan.release is None:
         return "to nothing: it never had a release"
     return f"at release {plan.release.release_id}"
-
-
-def _ask(env: str, plan: RollbackPlan) -> None:
-    """Have the user confirm, on a terminal; elsewhere `--yes` must say so."""
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"rolling {env} back {_where(plan)} changes {counted(len(plan.steps), 'stack')},"
-            " and nobody is here to ask",
-            hint="add --yes",
-        )
-    typer.echo(f"This brings environment {env} back {_where(plan)}:")
-    for step in plan.steps:
-        typer.echo(f"  {step}")
-    if not typer.confirm("Roll back?"):
-        raise UsageError("nothing was changed", hint="add --yes to roll back without a question")
