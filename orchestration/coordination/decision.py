@@ -13,6 +13,7 @@ from orchestration.coordination.model import (
     Conflict,
     CoordinationResponse,
     ExecutionPlan,
+    Gain,
     Recommendation,
     WeighedRecommendation,
     WouldFlip,
@@ -69,6 +70,7 @@ class Decision:
     approvers_needed: Mapping[str, int]
     plans: tuple[ExecutionPlan, ...]
     notify: tuple[str, ...]
+    gain: Gain | None = None
 
     @cached_property
     def response(self) -> CoordinationResponse:
@@ -86,5 +88,6 @@ class Decision:
             dropped=tuple(outcome.as_reply() for outcome in self.dropped) or None,
             approvals=self.approvals,
             execution_plans=self.plans or None,
+            gain=self.gain,
             created_at=self.decided_at,
         )

@@ -29,8 +29,11 @@ from orchestration.coordination.model import (
     Conflict,
     CoordinationRequest,
     ExecutionPlan,
+    Gain,
     Recommendation,
+    Strategy,
 )
+from orchestration.coordination.optimal import OptimalExplanation, best
 from orchestration.coordination.resolution import Fate, resolve
 from orchestration.coordination.rules import Rules
 from orchestration.coordination.schedule import window_of
@@ -64,7 +67,7 @@ def decide(
         item if item.created_at is not None else item.model_copy(update={"created_at": now})
         for item in request.recommendations
     ]
-    settled = _Settled.of(Lineup.of(items, windows), rules)
+    settled = _Settled.of(Lineup.of(items, windows), rules, Strategy(request.strategy))
     approvals, needed, approved = _ask(
         settled.kept(),
         auto_approve=request.auto_approve,
@@ -90,6 +93,7 @@ def decide(
             for id_, item in approved.items()
             if rules.approvals[item.risk_level].notifies_when_automatic
         ),
+        gain=settled.gain,
     )
 
 
@@ -135,13 +139,29 @@ class _Settled:
     findings: Findings
     standing: Standing
     fates: Sequence[Fate]
+    gain: Gain | None = None
 
     @classmethod
-    def of(cls, lineup: Lineup, rules: Rules) -> _Settled:
+    def of(cls, lineup: Lineup, rules: Rules, strategy: Strategy = Strategy.DOCUMENTED) -> _Settled:
         findings = find_clashes(lineup, rules)
         standing = Standing.of(lineup, findings)
         fates = resolve(len(lineup.items), standing.rivals, lineup.dependencies, standing.hopeless)
-        return cls(lineup, findings, standing, fates)
+        if strategy is Strategy.DOCUMENTED:
+            return cls(lineup, findings, standing, fates)
+        solution = best(
+            lineup,
+            standing.rivals,
+            standing.hopeless,
+            fates,
+            time_limit_s=rules.optimal_time_limit_s,
+        )
+        return cls(lineup, findings, standing, solution.fates, solution.gain)
+
+    def explanation(self) -> Explanation | OptimalExplanation:
+        if self.gain is None:
+            return Explanation(self.lineup, self.standing, self.fates)
+        standing = self.standing
+        return OptimalExplanation(self.lineup, standing.rivals, standing.hopeless, self.fates)
 
     def kept(self) -> list[Recommendation]:
         fated = zip(self.lineup.items, self.fates, strict=True)
@@ -157,7 +177,7 @@ class _Settled:
         rules: Rules,
         known_actions: Collection[str],
     ) -> list[Outcome]:
-        explanation = Explanation(self.lineup, self.standing, self.fates)
+        explanation = self.explanation()
         found: list[Outcome] = []
         for place, item in enumerate(self.lineup.items):
             if self.fates[place] is Fate.KEPT:

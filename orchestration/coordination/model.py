@@ -89,9 +89,10 @@ class ConflictType(StrEnum):
 
 
 class Strategy(StrEnum):
-    """How conflicts are resolved: `documented` is the winner order of document 004."""
+    """How conflicts are resolved: by document 004's winner order, or for the greatest worth."""
 
     DOCUMENTED = "documented"
+    OPTIMAL = "optimal"
 
 
 def _written(value: object) -> object:
@@ -270,6 +271,17 @@ class CoordinationRequest(Message):
     idempotency_key: Identifier | None = None
 
 
+class Gain(Message):
+    """What the best compatible set saves, and what the documented order would have saved."""
+
+    savings: float
+    documented_savings: float
+    gained_savings: float
+    kept: int
+    documented_kept: int
+    is_proved: bool = Field(description="Whether nothing better can be; else time was over first.")
+
+
 class CoordinationResponse(Message):
     """What came of a request; what is empty and optional is None."""
 
@@ -287,5 +299,8 @@ class CoordinationResponse(Message):
     execution_plans: tuple[ExecutionPlan, ...] | None = None
     not_executed: str | None = Field(
         default=None, description="Why plans stay pending although `execute_now` was asked for."
+    )
+    gain: Gain | None = Field(
+        default=None, description="With the strategy `optimal`: what that is worth."
     )
     created_at: Moment

@@ -146,6 +146,8 @@ class Rules:
     max_recommendations: int = 10_000
     # Each is an entry of the reply: this many take about a second and 20 MB.
     max_overlaps: int = 50_000
+    # How long the strategy `optimal` may look for something better than the documented order.
+    optimal_time_limit_s: float = 2.0
 
     def offers(self, action: str, known_actions: Collection[str]) -> bool:
         """Whether a built-in handler or an agent offers the action, or every step of its plan."""

@@ -81,10 +81,11 @@ class _Item:
 
 def _request_problems(request: CoordinationRequest) -> Iterator[Problem]:
     if request.strategy not in tuple(Strategy):
+        known = " or ".join(repr(strategy.value) for strategy in Strategy)
         yield Problem(
             Category.SEMANTIC,
             "strategy-unknown",
-            f"strategy {request.strategy!r} is unknown; use {Strategy.DOCUMENTED.value!r}",
+            f"strategy {request.strategy!r} is unknown; use {known}",
             field="strategy",
         )
 

@@ -202,9 +202,9 @@ def test_two_of_one_id_are_refused() -> None:
 
 
 def test_another_strategy_is_refused() -> None:
-    """Step 5, item 3: `documented` only, until there is another."""
-    with pytest.raises(RequestRefused, match="optimal"):
-        decided(item("r"), strategy="optimal")
+    """Step 5, item 3: `documented` and `optimal` are all that there are."""
+    with pytest.raises(RequestRefused, match="use 'documented' or 'optimal'"):
+        decided(item("r"), strategy="cheapest")
 
 
 @pytest.mark.parametrize(
