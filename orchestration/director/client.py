@@ -8,6 +8,7 @@ answers repeats from its ledger.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from google.cloud.pubsub_v1.subscriber.message import Message
 
 log = structlog.get_logger(__name__)
+# How a pull ends is told here; where nobody else listens, Google's libraries would write their
+# threads' tracebacks to the terminal.
+logging.getLogger("google").addHandler(logging.NullHandler())
 
 # A subscription that a crash left behind goes by itself (Pub/Sub's shortest expiration).
 EXPIRATION_S = 24 * 3600
