@@ -8,6 +8,8 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from architecture.names import stack_name
+from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.results import Json
 from orchestration.automation.stacks import StackOperations
 from orchestration.concurrency import refuse_when_stopping, stopped_by_request
@@ -30,7 +32,7 @@ from orchestration.durable.lease import Lease, held_lease
 from orchestration.durable.workflows import RunEnd, launched
 from orchestration.environments import Environment
 from orchestration.errors import Interrupted, Stuck, UsageError
-from orchestration.releases.rollback import Rollback, UndoStep, steps_back
+from orchestration.releases.rollback import RESTORE, Rollback, UndoStep, steps_back
 from orchestration.releases.store import Release, ReleaseStore
 from orchestration.targets.target import Target
 
@@ -156,6 +158,7 @@ def _run(
             )
         ),
     )
+    configure_again(environment, plan.steps)
     script = RollbackScript(run_id, plan.steps, rollback, journal)
     log.emit(RunEventKind.RUN_STARTED, environment=environment.name, release=release_id)
     with launched(engine, environment.name) as workflows:
@@ -180,6 +183,15 @@ def _run(
     log.emit(RunEventKind.RUN_FINISHED, urls={})
     recorder.finish(RunStatus.ROLLED_BACK, rolled_back_to=release_id)
     return recorder.record
+
+
+def configure_again(environment: Environment, steps: Sequence[UndoStep]) -> None:
+    """Give stacks that were destroyed since the configuration that all of the environment have."""
+    files = StackConfigFiles(environment.settings.stack_config_dir, environment.name)
+    shared = files.read(stack_name(environment.name, "foundation"))
+    for step in steps:
+        if step.verb == RESTORE and not files.read(step.stack):
+            files.write(step.stack, shared)
 
 
 class Undoing(Protocol):

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from architecture.model import Architecture
+from orchestration.automation.config import StackConfigFiles
 from orchestration.automation.results import HeldResource
+from orchestration.conductor.rolling_back import configure_again
 from orchestration.environments import Environment
 from orchestration.errors import UsageError
 from orchestration.releases.data import bears_data, without_data
@@ -225,3 +227,16 @@ def test_old_releases_are_let_go(environment: Environment) -> None:
         store.keep(made)
     assert len(list(environment.releases_dir.glob("*/"))) == KEPT_RELEASES
     assert store.current() is not None
+
+
+def test_a_stack_that_was_destroyed_is_configured_again(environment: Environment) -> None:
+    """Step 4, item 6: `destroy --dataflow` deletes a stack's configuration with the stack."""
+    files = StackConfigFiles(environment.settings.stack_config_dir, "dev")
+    environment.settings.stack_config_dir.mkdir(parents=True, exist_ok=True)
+    files.write("dev.foundation", {"gcp:region": "europe-west1"})
+    files.write("dev.images", {"gcp:region": "europe-west1", "docker:host": "unix:///d"})
+    steps = [UndoStep(RESTORE, f"dev.{layer}") for layer in ("images", "dataflow.a")]
+    configure_again(environment, [*steps, UndoStep(DESTROY, "dev.dataflow.b")])
+    assert files.read("dev.dataflow.a") == {"gcp:region": "europe-west1"}
+    assert "docker:host" in files.read("dev.images")
+    assert files.read("dev.dataflow.b") == {}
