@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from pathlib import Path
 
 # As the engines print it (pulumi `pkg/backend/diy/lock.go`).
 OWNER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
@@ -29,4 +30,14 @@ def _lives(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_defunct(pid)
+
+
+def _is_defunct(pid: int) -> bool:
+    """Say whether a process has ended, and only its parent has not asked how."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # Its state comes after its name, which is in parentheses and may hold anything.
+    return status.rpartition(")")[2].split()[:1] == ["Z"]

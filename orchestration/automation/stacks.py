@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pulumi.automation import (
     CommandError,
@@ -85,8 +86,7 @@ class StackHome:
 class StackOperations:
     """Preview, up, refresh and destroy of single stacks; safe to use from several threads.
 
-    `credentials` is asked before every operation, so that a token never outlives its hour. `guard`
-    is asked before every one that changes a stack, and raises where it must not be touched.
+    `credentials` is asked before every operation, so that a token never outlives its hour.
     """
 
     def __init__(
@@ -94,16 +94,20 @@ class StackOperations:
         home: StackHome,
         command: PulumiCommand,
         credentials: Callable[[], Mapping[str, str]],
-        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self._home = home
         self._command = command
         self._credentials = credentials
-        self._guard = guard
+        self._guard: Callable[[], None] = lambda: None
 
-    def guarded(self, guard: Callable[[], None]) -> StackOperations:
-        """Give the same operations under a guard."""
-        return StackOperations(self._home, self._command, self._credentials, guard)
+    def guarded(self, guard: Callable[[], None]) -> Self:
+        """Give the same operations under a guard.
+
+        It is asked before every one that changes a stack, and raises where it must not be touched.
+        """
+        same = copy(self)
+        same._guard = guard  # noqa: SLF001 - our own
+        return same
 
     def create(self, stack: str) -> None:
         """Make the stack if it does not exist.

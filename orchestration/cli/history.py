@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from orchestration.cli.console import output
 from orchestration.cli.reporting import new_table, true_status
-from orchestration.conductor.records import RELEASE_OPTION, RunRecord, runs
+from orchestration.conductor.records import RELEASE_OPTION, RunRecord, RunStatus, runs
 from orchestration.environments import Environment
 from orchestration.releases.store import ReleaseStore
 from orchestration.settings import Settings
@@ -37,7 +37,7 @@ def show_runs(env: str, *, as_json: bool) -> None:
         return
     table = new_table("Run", "What", "Status", "Took", "")
     for run in listed:
-        note = "live release" if run.run_id == live_id else (run.error.code if run.error else "")
+        note = "live release" if run.run_id == live_id else _reason(run)
         table.add_row(
             run.run_id,
             _kind(run),
@@ -46,6 +46,14 @@ def show_runs(env: str, *, as_json: bool) -> None:
             escape(note),
         )
     console.print(table)
+
+
+def _reason(run: RunRecord) -> str:
+    """Say why a run did not succeed; of one that was refused there is nothing else to be read."""
+    if run.error is None:
+        return ""
+    is_refused = run.status is RunStatus.REFUSED
+    return f"{run.error.code}: {run.error.message}" if is_refused else run.error.code
 
 
 def _kind(run: RunRecord) -> str:

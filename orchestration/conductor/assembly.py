@@ -19,6 +19,7 @@ from orchestration.automation.engines import (
     engine_for,
 )
 from orchestration.automation.results import EventKind, OnStackEvent, StackEvent, StackPreview
+from orchestration.automation.spreading import Hands, SpreadOperations
 from orchestration.automation.stacks import StackHome, StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.parts import Parts
@@ -140,16 +141,16 @@ def _health_routes(architecture: Architecture) -> dict[str, str]:
 
 
 def stack_operations(
-    environment: Environment, target: Target, engine: EngineName
+    environment: Environment, target: Target, engine: EngineName, hands: Hands | None = None
 ) -> StackOperations:
-    """Make the operations on an environment's stacks."""
+    """Make the operations on an environment's stacks, done here unless there are other hands."""
     chosen = engine_for(engine, target.name)
     is_deferred = target.name is TargetName.GOOGLE
-    return StackOperations(
-        stack_home(environment, chosen),
-        DeferredPulumi() if is_deferred else choose_engine(chosen),
-        target.credentials,
-    )
+    home = stack_home(environment, chosen)
+    command = DeferredPulumi() if is_deferred else choose_engine(chosen)
+    if hands is not None:
+        return SpreadOperations(home, command, target.credentials, hands)
+    return StackOperations(home, command, target.credentials)
 
 
 def stack_home(environment: Environment, engine: EngineName) -> StackHome:

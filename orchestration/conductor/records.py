@@ -31,7 +31,10 @@ RELEASE_OPTION = "rollback_to"
 
 
 class RunStatus(StrEnum):
-    """How a run stands. One that says `running` and holds no lock has died."""
+    """How a run stands. One that says `running` and holds no lock has died.
+
+    One that was refused has not begun: it was queued, and could not be done when its turn came.
+    """
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -39,6 +42,7 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
     ROLLED_BACK = "rolled back"
     STUCK = "stuck"
+    REFUSED = "refused"
 
 
 # What these have done does not stand any more.
@@ -184,15 +188,37 @@ class RunRecorder:
 
 
 def runs(runs_dir: Path) -> Iterator[RunRecord]:
-    """Read the runs' records, the newest first; what cannot be read is left out."""
-    for path in sorted(runs_dir.glob(f"*/{RECORD_FILE}"), reverse=True):
+    """Read the runs' records, the last begun first; what cannot be read is left out.
+
+    The id of a run that was queued says when that was, not when it began.
+    """
+    found = []
+    for path in runs_dir.glob(f"*/{RECORD_FILE}"):
         with suppress(OSError, ValidationError):
-            yield RunRecord.model_validate_json(path.read_bytes())
+            found.append(RunRecord.model_validate_json(path.read_bytes()))
+    yield from sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
 def last_run(runs_dir: Path) -> RunRecord | None:
-    """Read the newest run's record; None when there is none that can be read."""
-    return next(runs(runs_dir), None)
+    """Read the record of the run that began last; None when there is none that can be read."""
+    begun = (run for run in runs(runs_dir) if run.status is not RunStatus.REFUSED)
+    return next(begun, None)
+
+
+def record_refusal(
+    environment: Environment, run_id: str, inputs: RunInputs, error: ConductorError
+) -> None:
+    """Record why a queued run was refused; one that has begun has a record of its own."""
+    if (environment.runs_dir / run_id / RECORD_FILE).exists():
+        return
+    refused = RunRecord(
+        run_id=run_id,
+        environment=environment.name,
+        status=RunStatus.REFUSED,
+        started_at=datetime.now(UTC),
+        inputs=inputs,
+    )
+    RunRecorder(environment.runs_dir, refused).finish(RunStatus.REFUSED, error)
 
 
 def find_run(run_id: str, settings: Settings) -> RunRecord:

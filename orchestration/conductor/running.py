@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from orchestration.artifacts.planner import HydratedFile
+from orchestration.automation.spreading import Hands
 from orchestration.concurrency import stopped_by_request
 from orchestration.conductor.assembly import (
     OnFailure,
@@ -109,10 +110,14 @@ def run_up(
 
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
-    """A run that a worker took from the queue: its id, and what brings it to its end."""
+    """A run that a worker took from the queue: its id, and what brings it to its end.
+
+    `hands_for` gives who does its operations on stacks, under its lease; None: this process.
+    """
 
     run_id: str
     workflows: Runs
+    hands_for: Callable[[Lease], Hands | None] = lambda _lease: None
 
 
 class _Up:
@@ -146,7 +151,8 @@ class _Up:
         self._run_id = self._recorder.record.run_id
         self._log = RunLog(self._run_id, [self._recorder, *observers])
         # Whoever was overtaken touches no stack any more.
-        operations = stack_operations(environment, target, options.engine)
+        hands = queued.hands_for(lease) if queued else None
+        operations = stack_operations(environment, target, options.engine, hands)
         self._operations = operations.guarded(lease.require)
         self._releases = ReleaseStore(environment)
         # What a failure goes back to; the run itself becomes the live release only at its end.

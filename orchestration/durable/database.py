@@ -59,6 +59,25 @@ worker_table = sa.Table(
     sa.Column("length_s", sa.Double, nullable=False),
 )
 
+# What operations on stacks say while other processes carry them out.
+operation_event_table = sa.Table(
+    "conductor_operation_event",
+    metadata,
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("operation_id", sa.Text, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Index("conductor_operation_event_by_operation", "operation_id", "position"),
+)
+
+# Who has taken such an operation: the newest row counts.
+operation_taking_table = sa.Table(
+    "conductor_operation_taking",
+    metadata,
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("operation_id", sa.Text, nullable=False),
+    sa.Index("conductor_operation_taking_by_operation", "operation_id", "position"),
+)
+
 
 class DatabaseUnusable(Blocked):
     """The database of runs is damaged, locked or does not answer."""

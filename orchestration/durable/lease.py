@@ -131,6 +131,23 @@ class Lease:
         )
 
 
+def require_generation(engine: sa.Engine, environment: str, generation: int) -> None:
+    """Make sure that an environment is still held under a generation, whoever holds it.
+
+    Raises:
+        Fenced: it is not.
+        DatabaseUnusable: the database does not answer.
+    """
+    with translated(engine.url.render_as_string(hide_password=False)), engine.connect() as found:
+        held = found.execute(
+            sa.select(lease_table.c.generation).where(
+                lease_table.c.environment == environment, lease_table.c.is_held
+            )
+        ).scalar_one_or_none()
+    if held != generation:
+        raise Fenced(f"environment {environment!r} is not held under generation {generation} now")
+
+
 def take_lease(
     engine: sa.Engine, environment: Leased, doing: str, terms: LeaseTerms | None = None
 ) -> Lease:

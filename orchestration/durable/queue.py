@@ -1,7 +1,8 @@
 """The queue of runs: several worker processes take from it, and take over from those that died.
 
 DBOS spreads the runs and keeps their steps' results. That a worker has died is found here: every
-worker renews a row of its own, and every worker looks for runs of those that no longer do.
+worker renews a row of its own, and every worker looks for runs, and for operations on stacks, of
+those that no longer do. A worker that is told to end hands back what it has not finished.
 """
 
 from __future__ import annotations
@@ -10,12 +11,21 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from dbos import DBOS, EnqueueOptions
 
+from orchestration.concurrency import is_stopping
 from orchestration.durable.database import DatabaseUnusable, database_now, translated, worker_table
 from orchestration.durable.lease import LeaseTerms
+from orchestration.durable.stack_queue import (
+    STACK_WORKFLOW,
+    WORKERS,
+    CarryOut,
+    dbos_client,
+    taking_stacks,
+)
 from orchestration.durable.workflows import (
     POLLING_S,
     WORKFLOW_VERSION,
@@ -26,8 +36,8 @@ from orchestration.durable.workflows import (
     go_through,
 )
 
-# The application that all workers are; a run at a desk is another one, and takes nothing of theirs.
-WORKERS = "conductor-workers"
+T = TypeVar("T")
+
 QUEUE = "runs"
 WORKFLOW = "queued run"
 
@@ -38,14 +48,40 @@ class QueuedWorkflows:
     def start(self, run_id: str, script: Script) -> RunEnd:
         """Run a new run to its end."""
         del run_id
-        return go_through(script, dbos_step)
+        return go_through(script, _step_or_hand_back)
 
     def resume(self, run_id: str, script: Script) -> RunEnd:
         """Go on with a run whose worker has died: the results of its steps are on record."""
         return self.start(run_id, script)
 
 
+def _step_or_hand_back(name: str, do: Callable[..., T], *arguments: str) -> T:
+    """Run a step; what was cut off because the process is to end has no result.
+
+    Raises:
+        KeyboardInterrupt: the process was told to end; whoever goes on does the step again.
+    """
+
+    def do_it() -> T:
+        result = do(*arguments)
+        if is_stopping():
+            raise KeyboardInterrupt
+        return result
+
+    return dbos_step(name, do_it)
+
+
 Perform = Callable[[str, Mapping[str, str], QueuedWorkflows], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What a worker does: runs, one at a time, and operations on stacks, so many at once."""
+
+    perform: Perform
+    carry_out: CarryOut
+    stack_queue: str
+    stacks_at_once: int
 
 
 @dataclass(slots=True)
@@ -71,39 +107,36 @@ def enqueue_run(engine: sa.Engine, run_id: str, inputs: Mapping[str, str]) -> No
     Raises:
         DatabaseUnusable: the database does not answer.
     """
-    url = engine.url.render_as_string(hide_password=False)
-    with translated(url):
-        client = DBOSClient(
-            system_database_url=url,
-            system_database_engine=engine,
-            serializer=DBOSPortableJSONSerializer(),
-            application_name=WORKERS,
+    with dbos_client(engine) as client:
+        client.enqueue(
+            EnqueueOptions(
+                workflow_name=WORKFLOW,
+                queue_name=QUEUE,
+                workflow_id=run_id,
+                app_version=WORKFLOW_VERSION,
+            ),
+            dict(inputs),
         )
-        try:
-            client.enqueue(
-                EnqueueOptions(
-                    workflow_name=WORKFLOW,
-                    queue_name=QUEUE,
-                    workflow_id=run_id,
-                    app_version=WORKFLOW_VERSION,
-                ),
-                dict(inputs),
-            )
-        finally:
-            client.destroy()
 
 
 @contextmanager
-def working(engine: sa.Engine, perform: Perform, terms: LeaseTerms) -> Iterator[str]:
-    """Take runs from the queue while the block runs, one at a time; gives this worker's id.
+def working(engine: sa.Engine, duties: Duties, terms: LeaseTerms) -> Iterator[str]:
+    """Take from the queues while the block runs; gives this worker's id.
+
+    What is unfinished at the end of the block goes back into its queue.
 
     Raises:
         DatabaseUnusable: the database does not answer.
     """
-    _worker.perform = perform
-    with dbos_launched(engine, WORKERS, queues=(QUEUE,)) as executor_id:
+    _worker.perform = duties.perform
+    queues = {QUEUE: 1, duties.stack_queue: duties.stacks_at_once}
+    with (
+        taking_stacks(engine, duties.carry_out),
+        dbos_launched(engine, WORKERS, queues=tuple(queues)) as executor_id,
+    ):
         url = engine.url.render_as_string(hide_password=False)
-        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLLING_S)
+        for queue, at_once in queues.items():
+            DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=POLLING_S)
         ended = threading.Event()
 
         def watch() -> None:
@@ -122,12 +155,17 @@ def working(engine: sa.Engine, perform: Perform, terms: LeaseTerms) -> Iterator[
             ended.set()
             watching.join()
             _forget(engine, executor_id)
+    _hand_back(engine, executor_id)
 
 
 def take_over(engine: sa.Engine) -> tuple[str, ...]:
-    """Put the runs of dead workers back into the queue, as often as one likes; gives their ids."""
+    """Put back into its queue what dead workers had in hand, as often as one likes; gives the ids.
+
+    Raises:
+        SQLAlchemyError: the database does not answer.
+    """
     pending = DBOS.list_workflows(
-        status="PENDING", name=WORKFLOW, load_input=False, load_output=False
+        status="PENDING", name=[WORKFLOW, STACK_WORKFLOW], load_input=False, load_output=False
     )
     if not pending:
         return ()
@@ -139,10 +177,19 @@ def take_over(engine: sa.Engine) -> tuple[str, ...]:
                 )
             ).scalars()
         )
-    orphans = tuple(run.workflow_id for run in pending if run.executor_id not in alive)
-    for run_id in orphans:
-        DBOS.resume_workflow(run_id, queue_name=QUEUE)
-    return orphans
+    orphans = tuple(work for work in pending if work.executor_id not in alive)
+    for work in orphans:
+        DBOS.resume_workflow(work.workflow_id, queue_name=work.queue_name)
+    return tuple(work.workflow_id for work in orphans)
+
+
+def _hand_back(engine: sa.Engine, executor_id: str) -> None:
+    """Put back what this process had in hand; it takes nothing any more."""
+    with dbos_client(engine) as client:
+        for work in client.list_workflows(
+            status="PENDING", executor_id=executor_id, load_input=False, load_output=False
+        ):
+            client.resume_workflow(work.workflow_id, queue_name=work.queue_name)
 
 
 def _renew(engine: sa.Engine, executor_id: str, terms: LeaseTerms) -> None:

@@ -26,7 +26,7 @@ class Worker:
         self._output = output
         with output.open("w") as file:
             self.process = subprocess.Popen(
-                [*command, "--lease", "3", "--database-url", url],
+                [*command, "--lease", "3", "--stacks", "1", "--database-url", url],
                 env=rehearsal.environ(),
                 cwd=rehearsal.folder,
                 stdin=subprocess.DEVNULL,
@@ -36,13 +36,23 @@ class Worker:
 
     def said(self, event: str) -> dict[str, str]:
         """Give what it said of each run of which it said this: by the run's environment."""
-        lines = [line for line in self._output.read_text().splitlines() if line.startswith("{")]
-        facts = [json.loads(line) for line in lines]
         return {
             fact.get("environment", ""): fact.get("end", "")
-            for fact in facts
+            for fact in self._facts()
             if fact["event"] == event
         }
+
+    def stacks(self, event: str) -> list[str]:
+        """Name the stacks of which it said this."""
+        return [fact["stack"] for fact in self._facts() if fact["event"] == event]
+
+    def stacks_in_hand(self) -> set[str]:
+        """Name the stacks that it works on."""
+        return set(self.stacks("stack_taken")) - set(self.stacks("stack_ended"))
+
+    def _facts(self) -> list[dict[str, str]]:
+        lines = self._output.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line[0] == "{" and line[-1] == "\n"]
 
     def text(self) -> str:
         """Give all that it said."""
@@ -106,6 +116,51 @@ def test_a_killed_workers_run_is_finished_by_the_other(
         assert again.returncode == 0, again.stdout + again.stderr
     calls = (rehearsal.folder / ".conductor" / lost / "cloud" / "calls.jsonl").read_text()
     assert [line for line in calls.splitlines() if json.loads(line)["code"] >= 500] == []
+
+
+def take_a_run(rehearsal: Rehearsal, url: str, both: list[Worker]) -> tuple[Worker, Worker]:
+    """Queue a run of `red`; give the worker that took it, and the other one."""
+    wait_for(lambda: all(worker.said("worker_started") for worker in both), both)
+    queued = rehearsal.up(
+        "--detach", "--target", "local", "--propagation", "none", "--database-url", url, env="red"
+    )
+    assert queued.returncode == 0, queued.stderr
+    wait_for(lambda: any(worker.said("run_taken") for worker in both), both)
+    driver = next(worker for worker in both if worker.said("run_taken"))
+    return driver, next(worker for worker in both if worker is not driver)
+
+
+def test_the_stacks_of_one_run_are_spread_and_outlive_a_worker(
+    rehearsal: Rehearsal, workers: tuple[str, list[Worker]]
+) -> None:
+    """Step 4, item 2: both do stacks of the same run; what a dead one had, the other does."""
+    url, both = workers
+    driver, other = take_a_run(rehearsal, url, both)
+    wait_for(lambda: driver.stacks("stack_taken") and other.stacks_in_hand(), both)
+    lost = other.stacks_in_hand()
+    other.process.kill()
+    wait_for(lambda: driver.said("run_ended"), both)
+    assert driver.said("run_ended") == {"red": "succeeded"}, driver.text()
+    assert lost <= set(driver.stacks("stack_ended"))
+    assert "resource_finished" in events(rehearsal, "red")
+    again = rehearsal.run("preview", str(rehearsal.architecture), "--detailed-exitcode", env="red")
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_a_worker_that_is_told_to_end_hands_its_run_back(
+    rehearsal: Rehearsal, workers: tuple[str, list[Worker]]
+) -> None:
+    """SIGTERM loses nothing: it exits with 0, and the other goes on with the same run."""
+    url, both = workers
+    driver, other = take_a_run(rehearsal, url, both)
+    wait_for(lambda: "serviceaccount/account:Account" in events(rehearsal, "red"), both)
+    driver.process.terminate()
+    assert driver.process.wait(COMMAND_TIMEOUT_S) == 0, driver.text()
+    assert set(driver.said("run_handed_back")) == {"red"}
+    assert driver.stacks_in_hand() == set()
+    wait_for(lambda: other.said("run_ended"), both)
+    assert other.said("run_ended") == {"red": "succeeded"}, other.text()
+    assert "run_resumed" in events(rehearsal, "red")
 
 
 def test_a_queue_needs_a_database_by_name(rehearsal: Rehearsal) -> None:

@@ -265,11 +265,26 @@ def worker(
             help="After this long without a sign of life, other workers take its run over.",
         ),
     ] = 45.0,
+    stacks: Annotated[
+        int,
+        typer.Option(
+            "--stacks",
+            metavar="NUMBER",
+            help="How many operations on stacks it does at once, for runs of any worker of this "
+            "machine; the same for all of them.",
+        ),
+    ] = 4,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Do the runs that `up --detach` has queued, one at a time, until Ctrl-C."""
+    """Do the runs that `up --detach` has queued, one at a time, until told to end.
+
+    With a PostgreSQL the operations on a run's stacks are spread over all workers of the machine.
+
+    SIGTERM or Ctrl-C hands back what it has in hand: operations on stacks are finished first, the
+    run is left at its last finished step, for the next free worker to go on with. Exits 0 then.
+    """
     from orchestration.cli.working import work
 
     with reported(as_json=as_json, debug=debug):
-        work(database_url, lease_s=lease, as_json=as_json)
+        work(database_url, lease_s=lease, stacks=stacks, as_json=as_json)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -253,3 +254,19 @@ def test_a_guard_keeps_from_every_change(tiny_project: TinyProject) -> None:
             change(STACK)
     assert tiny_project.world.done("create") == ["thing"]
     assert len(zombie.resources(STACK)) == len(operations.resources(STACK)) > 0
+
+
+def test_a_dead_process_that_nobody_has_asked_after_keeps_no_lock(
+    tiny_project: TinyProject, wait_until: Callable[[Callable[[], object]], None]
+) -> None:
+    """In a container whose first process asks after none, the dead keep their numbers."""
+    tiny_project.program(ONE_THING)
+    operations = tiny_project.operations()
+    operations.create(STACK)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        status = Path(f"/proc/{process.pid}/stat")
+        if not status.exists():
+            pytest.skip("needs /proc")
+        wait_until(lambda: ") Z " in status.read_text())
+        leave_lock(tiny_project, process.pid)
+        assert operations.up(STACK).changed == 2

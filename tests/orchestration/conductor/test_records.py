@@ -13,8 +13,14 @@ from orchestration.conductor.records import (
     RunRecord,
     RunRecorder,
     RunStatus,
+    last_run,
+    record_refusal,
     recorded_phases,
+    runs,
 )
+from orchestration.environments import Environment
+from orchestration.errors import Blocked
+from orchestration.settings import Settings
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -106,3 +112,37 @@ def test_after_a_rollback_to_nothing_or_one_that_stuck_nothing_counts(tmp_path: 
     history.run(RunStatus.SUCCEEDED, succeeded=8)
     history.run(RunStatus.INTERRUPTED, options={RELEASE_OPTION: "run-4"})
     assert history.standing() == {}
+
+
+def test_the_last_run_is_the_one_that_began_last(tmp_path: Path) -> None:
+    """An id says when a run was queued; others may have begun before its turn came."""
+    environment = Environment("dev", Settings(tmp_path))
+    inputs = RunInputs(architecture="a", architecture_sha256="sha", options={})
+    for run_id, hour in (("20261101-b", 1), ("20261101-a", 2)):
+        record = RunRecord(
+            run_id=run_id,
+            environment="dev",
+            status=RunStatus.RUNNING,
+            started_at=BEGAN + timedelta(hours=hour),
+            inputs=inputs,
+        )
+        RunRecorder(environment.runs_dir, record).finish(RunStatus.SUCCEEDED)
+    last = last_run(environment.runs_dir)
+    assert last is not None
+    assert last.run_id == "20261101-a"
+
+
+def test_a_refused_run_is_listed_and_hides_none_that_began(tmp_path: Path) -> None:
+    """Its reason is on record; the run before it is still the last one that did anything."""
+    environment = Environment("dev", Settings(tmp_path))
+    inputs = RunInputs(architecture="a", architecture_sha256="sha", options={})
+    began = RunRecorder.new(environment.runs_dir, "dev", inputs, "run-1")
+    began.finish(RunStatus.FAILED)
+    record_refusal(environment, "run-2", inputs, Blocked("the file has changed", hint="again"))
+    record_refusal(environment, "run-1", inputs, Blocked("never"))
+    refused, other = runs(environment.runs_dir)
+    assert (refused.run_id, refused.status) == ("run-2", RunStatus.REFUSED)
+    assert refused.error is not None
+    assert (refused.error.code, refused.error.message) == ("blocked", "the file has changed")
+    assert (other.run_id, other.status) == ("run-1", RunStatus.FAILED)
+    assert last_run(environment.runs_dir) == began.record
