@@ -145,9 +145,10 @@ class _Bench:
             operations = stack_operations(environment, target_of(environment), engine)
             self._say("stack_taken", task.run_id, task.environment, stack=stack)
             ours = operations.guarded(guard)
-            result = patiently(lambda: task.order.carry_out(ours, on_event))
-            self._say("stack_ended", task.run_id, task.environment, stack=stack)
-        return result
+            try:
+                return patiently(lambda: task.order.carry_out(ours, on_event))
+            finally:
+                self._say("stack_ended", task.run_id, task.environment, stack=stack)
 
     def wait_until_empty(self) -> None:
         """Wait until nothing is in hand; nothing new is taken while the process is to end."""
