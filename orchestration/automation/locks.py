@@ -14,6 +14,7 @@ from pathlib import Path
 
 # As the engines print it (pulumi `pkg/backend/diy/lock.go`).
 OWNER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+LOCK_FILE = re.compile(r"file://(?P<path>\S+\.json): created by")
 
 
 def owners_have_died(message: str) -> bool:
@@ -21,6 +22,12 @@ def owners_have_died(message: str) -> bool:
     owners = [(found["host"], int(found["pid"])) for found in OWNER.finditer(message)]
     here = socket.gethostname()
     return bool(owners) and all(host == here and not _lives(pid) for host, pid in owners)
+
+
+def remove_locks(message: str) -> None:
+    """Remove the locks in the engine's message; whoever does so knows that they are nobody's."""
+    for found in LOCK_FILE.finditer(message):
+        Path(found["path"]).unlink(missing_ok=True)
 
 
 def _lives(pid: int) -> bool:

@@ -33,7 +33,7 @@ from pulumi.automation import (
 
 from orchestration.automation.events import EventReader
 from orchestration.automation.failures import failure
-from orchestration.automation.locks import owners_have_died
+from orchestration.automation.locks import owners_have_died, remove_locks
 from orchestration.automation.results import (
     DriftedResource,
     HeldResource,
@@ -348,14 +348,14 @@ class StackOperations:
     def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
         """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
         self._guard()
-        opened = self._open(stack)
         try:
-            return work(opened)
+            return work(self._open(stack))
         except ConcurrentUpdateError as error:
             if not owners_have_died(str(error)):
                 raise
-            opened.cancel()
-            return work(opened)
+            # Not by `cancel`: the owner may have died before it had made the stack.
+            remove_locks(str(error))
+            return work(self._open(stack))
 
     def _open(self, stack: str, extra: Mapping[str, str] | None = None) -> Stack:
         return create_or_select_stack(

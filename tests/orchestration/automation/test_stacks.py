@@ -270,3 +270,14 @@ def test_a_dead_process_that_nobody_has_asked_after_keeps_no_lock(
         wait_until(lambda: ") Z " in status.read_text())
         leave_lock(tiny_project, process.pid)
         assert operations.up(STACK).changed == 2
+
+
+def test_a_process_that_died_before_it_had_made_the_stack_keeps_no_lock(
+    tiny_project: TinyProject,
+) -> None:
+    """Killed between the lock and the first checkpoint, it leaves nothing in the way."""
+    tiny_project.program(ONE_THING)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    leave_lock(tiny_project, process.pid)
+    assert tiny_project.operations().up(STACK).changed == 2
