@@ -64,14 +64,10 @@ def effects(rehearsal: Rehearsal) -> Counter[str]:
     counted: Counter[str] = Counter()
     for call in rehearsal.calls():
         name = call["method"].rpartition(".")[2]
-        if not (0 < call["code"] < FIRST_ERROR or call["fault"] == LOST_REPLY):
-            continue
-        if name in EFFECTS:
+        has_happened = 0 < call["code"] < FIRST_ERROR or call["fault"] == LOST_REPLY
+        if has_happened and name in EFFECTS and not RUNS_OWN.search(call["resource"]):
             counted[call["method"]] += 1
-        if name == "delete" and RUNS_OWN.search(call["resource"]):
-            counted[call["method"]] -= 1
-            counted[call["method"].replace("delete", "create")] -= 1
-    return +counted
+    return counted
 
 
 def _cloud(rehearsal: Rehearsal) -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
 import pytest
 from end_to_end.end_state import effects, end_state
-from end_to_end.killing import QUICK, kill_service, until_called, wait_for
-from end_to_end.project import Rehearsal
+from end_to_end.killing import QUICK, kill_cloud, kill_service, until_called, wait_for
+from end_to_end.project import Action, Rehearsal
+
+from orchestration.conductor.phases import Phase
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -28,6 +32,24 @@ MOMENTS = (
     "[6] Resource IAM",
     "[7]   + gcp:cloudrunv2/service:",
     "[7] done",
+)
+# What kills them; the conductor is the command itself.
+VICTIMS: dict[str, Callable[[Rehearsal], Action]] = {
+    "the conductor": lambda _rehearsal: signal.SIGKILL,
+    "the local cloud": lambda rehearsal: partial(kill_cloud, rehearsal),
+    "the director": lambda rehearsal: partial(kill_service, rehearsal, "servicedirector"),
+    "a service": lambda rehearsal: partial(kill_service, rehearsal, "tracer-publisher"),
+}
+# Before these there is nothing to kill; a service is killed while a deployed system comes up anew.
+FIRST_PHASE_OF = {
+    "the local cloud": Phase.IAM,
+    "the director": Phase.FOUNDATIONAL,
+}
+CLOUD_MOMENTS = (
+    "[2]   + gcp:serviceaccount/account",
+    "[4]   + gcp:pubsub/topic:",
+    "[5] command dataflow-setup",
+    "[7]   + gcp:cloudrunv2/service:",
 )
 
 
@@ -83,6 +105,19 @@ def test_a_conductor_that_dies_in_every_phase(quick: Rehearsal, undisturbed: Und
     done = quick.run(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert quick.run_record()["run_id"] == run["run_id"]
+    assert_same(quick, undisturbed)
+
+
+def test_a_local_cloud_that_dies_in_every_phase(quick: Rehearsal, undisturbed: Undisturbed) -> None:
+    """Step 4, item 1: one clear line, nothing rolled back blindly, and the next `up` goes on."""
+    up = ["up", str(quick.architecture), *QUICK]
+    for moment in CLOUD_MOMENTS:
+        failed = quick.at(moment, lambda: kill_cloud(quick), *up)
+        assert failed.returncode == 1, failed.stdout + failed.stderr
+        assert "error[cloud-unreachable]" in failed.stderr, (moment, failed.stderr)
+        assert "Traceback" not in failed.stderr
+    done = quick.run(*up)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert_same(quick, undisturbed)
 
 
@@ -150,4 +185,24 @@ def test_services_that_die_come_back_by_themselves(
     died = kill_service(quick, "tracer-subscriber")
     wait_for(lambda: quick.service_process("tracer-subscriber") not in {None, died})
     wait_for(lambda: quick.service_process("tracer-publisher"))
+    assert_same(quick, undisturbed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("phase", Phase)
+def test_whoever_dies_in_whichever_phase(
+    quick: Rehearsal, undisturbed: Undisturbed, victim: str, phase: Phase
+) -> None:
+    """Step 4, item 1: at the beginning and at the end of each step of the journal."""
+    if phase < FIRST_PHASE_OF.get(victim, Phase.PLAN):
+        pytest.skip(f"{victim} is not there yet")
+    up = ["up", str(quick.architecture), *QUICK]
+    if victim == "a service":
+        assert quick.run(*up).returncode == 0
+    for line in (f"[{int(phase)}] {phase.title}", f"[{int(phase)}] done"):
+        ended = quick.at(line, VICTIMS[victim](quick), *up)
+        assert "Traceback" not in ended.stderr
+    done = quick.run(*up)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert_same(quick, undisturbed)
