@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from end_to_end.project import Rehearsal
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 QUICK = ("--propagation", "none")
 
