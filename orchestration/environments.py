@@ -144,6 +144,11 @@ class Environment:
         return self.folder / "previews"
 
     @property
+    def plans_dir(self) -> Path:
+        """The engine's plans of an approved run, while it goes forward."""
+        return self.folder / "plans"
+
+    @property
     def state_dir(self) -> Path:
         """The `file://` backend of the environment's stacks."""
         return self.folder / "state"

@@ -6,6 +6,7 @@ runs here is what `pulumi up -s STACK` runs.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -99,6 +100,7 @@ class StackOperations:
         self._command = command
         self._credentials = credentials
         self._guard: Callable[[], None] = lambda: None
+        self._plans: Path | None = None
 
     def guarded(self, guard: Callable[[], None]) -> Self:
         """Give the same operations under a guard.
@@ -107,6 +109,15 @@ class StackOperations:
         """
         same = copy(self)
         same._guard = guard  # noqa: SLF001 - our own
+        return same
+
+    def bound_to(self, plans: Path) -> Self:
+        """Give the same operations, of which `up` keeps to the plan of a stack in a folder.
+
+        A stack without a plan there is brought up as ever.
+        """
+        same = copy(self)
+        same._plans = plans  # noqa: SLF001 - our own
         return same
 
     def create(self, stack: str) -> None:
@@ -133,17 +144,22 @@ class StackOperations:
             StackFailed: the operation failed; `failures` has the messages by resource.
             StackLocked: another operation on the stack is under way.
         """
+        plan = self._plan_of(stack)
         return self._operate(
             stack,
             on_event,
             lambda opened, reader: opened.up(
                 parallel=DEFAULT_PARALLEL,
+                plan=str(plan) if plan is not None else None,
                 refresh=refresh,
                 continue_on_error=continue_on_error,
                 exclude=list(spared) or None,
                 color="never",
                 on_event=reader,
             ),
+            # The program that is brought up has to be the one that was previewed: it reads other
+            # stacks' outputs as that one did.
+            {} if plan is None else {UPSTREAM_VARIABLE: str(self._outputs_beside(plan))},
         )
 
     def preview(
@@ -152,9 +168,12 @@ class StackOperations:
         *,
         refresh: bool = True,
         upstream: Path | None = None,
+        plan: Path | None = None,
         on_event: OnStackEvent = ignore_event,
     ) -> StackPreview:
         """Say what `up` would do; `upstream` names a file of other stacks' predicted outputs.
+
+        With `plan` it is also saved in this file, for an `up` that is bound to it.
 
         Raises:
             StackFailed: the program or the preview failed.
@@ -164,7 +183,11 @@ class StackOperations:
         extra = {UPSTREAM_VARIABLE: str(upstream)} if upstream is not None else {}
         try:
             result = self._open(stack, extra).preview(
-                parallel=DEFAULT_PARALLEL, refresh=refresh, color="never", on_event=reader
+                parallel=DEFAULT_PARALLEL,
+                refresh=refresh,
+                plan=str(plan) if plan is not None else None,
+                color="never",
+                on_event=reader,
             )
         except CommandError as error:
             raise failure(stack, error, reader) from error
@@ -329,12 +352,13 @@ class StackOperations:
         stack: str,
         on_event: OnStackEvent,
         work: Callable[[Stack, EventReader], UpResult | RefreshResult | DestroyResult],
+        extra: Mapping[str, str] | None = None,
     ) -> StackResult:
-        """Do work on a stack and say what it did."""
+        """Do work on a stack and say what it did; `extra` are variables of this operation alone."""
         reader = EventReader(stack, on_event)
         started = time.monotonic()
         try:
-            result = self._unlocked(stack, lambda opened: work(opened, reader))
+            result = self._unlocked(stack, lambda opened: work(opened, reader), extra)
         except CommandError as error:
             raise failure(stack, error, reader) from error
         return StackResult(

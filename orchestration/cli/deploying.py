@@ -26,6 +26,8 @@ from orchestration.environments import (
     TargetName,
 )
 from orchestration.errors import Interrupted, UsageError
+from orchestration.review.model import Review
+from orchestration.review.store import PreviewStore
 from orchestration.settings import Settings
 from orchestration.targets.builders import BuilderName, choose_builder
 from orchestration.targets.google import GoogleTarget, bucket_name, key_path
@@ -57,6 +59,7 @@ class Request:
     only: tuple[str, ...] = ()
     on_failure: str = OnFailure.ROLLBACK.value
     database_url: str | None = None
+    approved: str | None = None
 
     def words(self) -> dict[str, str]:
         """Give the options for the run's record."""
@@ -217,6 +220,7 @@ def run_options(request: Request, opened: Opened, director_timeout_s: float) -> 
     Raises:
         UsageError: an option has no such value.
     """
+    approved = _approved(request, opened.environment)
     return RunOptions(
         architecture_path=request.architecture,
         engine=opened.engine,
@@ -225,13 +229,34 @@ def run_options(request: Request, opened: Opened, director_timeout_s: float) -> 
         phases=select_phases(request.skip, request.only),
         on_failure=one_of(OnFailure, request.on_failure, "--on-failure"),
         database_url=request.database_url,
+        approved=approved,
         words={
             **request.words(),
+            "approved": approved.fingerprint if approved is not None else "",
             # Asked for or not: it stays with the environment.
             "suffix": opened.file.architecture.name_suffix,
             "director_timeout": f"{director_timeout_s:g}",
         },
     )
+
+
+def _approved(request: Request, environment: Environment) -> Review | None:
+    """Find the preview that a run is bound to; it is kept, for a run that is taken up again.
+
+    Raises:
+        UsageError: there is no such preview, or the run is to leave phases out.
+        PreviewUnknown: no preview of that fingerprint is stored.
+    """
+    if request.approved is None:
+        return None
+    if request.skip or request.only:
+        raise UsageError(
+            "--approved cannot be had with --skip or --only: what was approved is a whole run"
+        )
+    store = PreviewStore(environment)
+    approved = store.find(request.approved)
+    store.keep(approved)
+    return approved
 
 
 def _interrupted(opened: Opened) -> Interrupted:

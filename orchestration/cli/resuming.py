@@ -51,6 +51,7 @@ def request_of(
         only=_words(options.get("only", "")),
         on_failure=options.get("on_failure", "rollback"),
         database_url=database_url,
+        approved=options.get("approved") or None,
     )
     return request, float(options.get("director_timeout", "600"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,8 +22,9 @@ from orchestration.automation.results import EventKind, OnStackEvent, StackEvent
 from orchestration.automation.spreading import Hands, SpreadOperations
 from orchestration.automation.stacks import StackHome, StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
-from orchestration.conductor.parts import Parts
+from orchestration.conductor.parts import Parts, Prerequisites
 from orchestration.conductor.phases import Phase
+from orchestration.conductor.state import PlanOutcome
 from orchestration.deployment.deployer import DeploymentManager
 from orchestration.deployment.health import HealthChecker
 from orchestration.deployment.stack_deployer import StackDeployer
@@ -31,6 +32,7 @@ from orchestration.director.remote import DirectorCalls, DirectorSetup
 from orchestration.environments import Environment, TargetName
 from orchestration.overriding import OverrideStore
 from orchestration.releases.store import ReleaseStore
+from orchestration.review.approval import ApprovedPlans, ApprovedPrerequisites
 from orchestration.review.building import build_review
 from orchestration.review.model import Review
 from orchestration.review.policing import PolicyCheck
@@ -63,6 +65,8 @@ class RunOptions:
     # Where the runs' journals are; None: the environment's own file, or the variable's database.
     database_url: str | None = None
     words: Mapping[str, str] = field(default_factory=dict)
+    # What the run must do, and nothing else; None: whatever the architecture asks for.
+    approved: Review | None = None
 
 
 def run_parts(
@@ -78,6 +82,8 @@ def run_parts(
     """Make every part of a run on an environment and its target; `generation` is its lease's."""
     architecture = file.architecture
     on_event = event_forwarder(log)
+    # Without an approval there are no plans, and nothing is bound.
+    operations = operations.bound_to(ApprovedPlans(environment).folder)
     deployer = StackDeployer(
         operations, environment.name, refresh=options.refresh, on_event=on_event
     )
@@ -88,9 +94,7 @@ def run_parts(
             PreflightValidator(),
             PolicyCheck(environment, architecture).enforce,
         ),
-        prerequisites=PrerequisitesCheck(
-            environment, architecture, target, operations, options.engine
-        ),
+        prerequisites=_prerequisites(environment, file, target, options, operations),
         access=IAMOrchestrator(
             # Where a service runs may have been recorded otherwise.
             OverrideStore(environment).above(architecture),
@@ -128,6 +132,26 @@ def run_parts(
             ),
         ),
     )
+
+
+def _prerequisites(
+    environment: Environment,
+    file: HydratedFile,
+    target: Target,
+    options: RunOptions,
+    operations: StackOperations,
+) -> Prerequisites:
+    check = PrerequisitesCheck(environment, file.architecture, target, operations, options.engine)
+    if options.approved is None:
+        return check
+    plans = ApprovedPlans(environment)
+
+    def review(plan: PlanOutcome) -> Review:
+        ContextPreparer(environment, file.architecture, target.name).prepare()
+        preview = SystemPreview(operations, refresh=options.refresh, plans=plans.folder)
+        return _review(environment, file, target, preview.run(stacks_of(environment.name, plan)))
+
+    return ApprovedPrerequisites(check, review, options.approved, plans)
 
 
 def _health_routes(architecture: Architecture) -> dict[str, str]:
@@ -231,18 +255,28 @@ def review_environment(
     Raises:
         ConductorError: planning or a preview failed.
     """
+    previews = preview_stacks(environment, file, target, engine=engine, refresh=refresh)
+    return _review(environment, file, target, previews, on_preview)
+
+
+def _review(
+    environment: Environment,
+    file: HydratedFile,
+    target: Target,
+    previews: Iterable[StackPreview],
+    on_preview: Callable[[StackPreview], None] = lambda _preview: None,
+) -> Review:
     standing = ReleaseStore(environment).current_architecture()
-    policies = PolicyCheck(environment, file.architecture)
-    previews = []
-    for preview in preview_stacks(environment, file, target, engine=engine, refresh=refresh):
+    done = []
+    for preview in previews:
         on_preview(preview)
-        previews.append(preview)
+        done.append(preview)
     return build_review(
         environment.name,
         file.architecture,
-        previews,
-        contexts=ContextPreparer(environment, file.architecture).digests(),
-        violations=policies.violations(),
+        done,
+        contexts=ContextPreparer(environment, file.architecture, target.name).digests(),
+        violations=PolicyCheck(environment, file.architecture).violations(),
         before=standing,
         deployer=target.deployer,
     )

@@ -46,6 +46,7 @@ from orchestration.errors import Blocked, ConductorError, PhaseFailed, RolledBac
 from orchestration.releases.rollback import Rollback
 from orchestration.releases.store import Release, ReleaseStore
 from orchestration.releases.unwinding import RunUnwinding
+from orchestration.review.approval import ApprovedPlans, UnboundUnwinding
 from orchestration.targets.target import Target
 
 STATUS_OF_END = {
@@ -154,6 +155,7 @@ class _Up:
         hands = queued.hands_for(lease) if queued else None
         operations = stack_operations(environment, target, options.engine, hands)
         self._operations = operations.guarded(lease.require)
+        self._plans = ApprovedPlans(environment)
         self._releases = ReleaseStore(environment)
         # What a failure goes back to; the run itself becomes the live release only at its end.
         self._live = self._releases.current()
@@ -167,9 +169,12 @@ class _Up:
             environment=self._environment.name,
             architecture=str(self._options.architecture_path),
         )
+        if not self._is_resumed:
+            self._plans.clear()
         with self._workflows(engine) as workflows:
             begin = workflows.resume if self._is_resumed else workflows.start
             end = begin(self._run_id, script)
+        self._plans.clear()
         left = not_undone(journal.read(self._run_id))
         self._log.phase = None
         # What follows is written beside the journal: whoever was overtaken leaves it alone.
@@ -229,7 +234,10 @@ class _Up:
             self._run_id,
             Conductor(parts, self._log, self._recorder.keep_state, known),
             journal,
-            unwinding if self._options.on_failure is OnFailure.ROLLBACK else KeepEverything(),
+            UnboundUnwinding(
+                unwinding if self._options.on_failure is OnFailure.ROLLBACK else KeepEverything(),
+                self._plans,
+            ),
             sorted(self._options.phases),
             require_cloud=self._target.require_reachable,
         )

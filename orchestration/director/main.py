@@ -115,7 +115,7 @@ def _commands(environ: Mapping[str, str]) -> tuple[CommandPull, StartUp]:
     service = DirectorService(
         Identity(name=environ.get("K_REVISION", "by-hand"), environment=name),
         StackProvisioner(
-            operations,
+            operations.bound_to(environment.plans_dir),
             name,
             architecture_file=environment.architecture_file,
             project_dir=settings.project_dir,

@@ -28,9 +28,13 @@ ACCOUNT_TYPE = "gcp:serviceaccount/account:Account"
 class SystemPreview:
     """Previews the stacks of one environment."""
 
-    def __init__(self, operations: StackOperations, *, refresh: bool) -> None:
+    def __init__(
+        self, operations: StackOperations, *, refresh: bool, plans: Path | None = None
+    ) -> None:
+        """Preview with these operations; the engine's plans are saved in `plans`, if given."""
         self._operations = operations
         self._refresh = refresh
+        self._plans = plans
 
     def run(
         self, stacks: Sequence[str], on_event: OnStackEvent = ignore_event
@@ -47,7 +51,11 @@ class SystemPreview:
             for stack in stacks:
                 upstream.write_text(json.dumps(predicted), encoding="utf-8")
                 preview = self._operations.preview(
-                    stack, refresh=self._refresh, upstream=upstream, on_event=on_event
+                    stack,
+                    refresh=self._refresh,
+                    upstream=upstream,
+                    plan=self._plans / f"{stack}.json" if self._plans is not None else None,
+                    on_event=on_event,
                 )
                 predicted[stack] = preview.outputs
                 yield without_grants_of(deleted, preview) if self._refresh else preview

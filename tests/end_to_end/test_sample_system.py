@@ -78,14 +78,15 @@ def test_one_file_becomes_a_running_system_and_stays_one(rehearsal: Rehearsal) -
 
     unchanged = rehearsal.run("preview", str(rehearsal.architecture), "--detailed-exitcode")
     assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr
-    assert "no changes" in unchanged.stdout.splitlines()[-1]
+    assert "\nno changes\n" in unchanged.stdout
 
     source = rehearsal.services / "tracer-publisher" / "main.py"
     source.write_text(source.read_text() + "\n# A new line.\n")
-    expected = rehearsal.run("preview", str(rehearsal.architecture), "--detailed-exitcode")
+    words = ("--detailed-exitcode", "--json")
+    expected = rehearsal.run("preview", str(rehearsal.architecture), *words)
     assert expected.returncode == 10, expected.stdout + expected.stderr
-    assert "tracer-publisher" in expected.stdout
-    assert "tracer-subscriber" not in expected.stdout
+    changes = [c for s in json.loads(expected.stdout)["stacks"] for c in s["changes"]]
+    assert {change["name"] for change in changes} == {"tracer-publisher"}
     changed_up = rehearsal.up()
     assert changed_up.returncode == 0, changed_up.stdout + changed_up.stderr
     assert builds(rehearsal) == built + 1

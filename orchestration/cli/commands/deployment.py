@@ -41,6 +41,14 @@ OnFailure = Annotated[
         help="Undo what a failed run has done, or keep it for the next run to go on from.",
     ),
 ]
+Approved = Annotated[
+    str | None,
+    typer.Option(
+        "--approved",
+        metavar="FINGERPRINT|FILE",
+        help="Do exactly what this preview says, or stop with exit code 3 and what is different.",
+    ),
+]
 Skip = Annotated[
     list[str] | None,
     typer.Option(
@@ -86,6 +94,7 @@ def up(
     propagation: Propagation = "seeded",
     director_timeout: DirectorTimeout = 600.0,
     on_failure: OnFailure = "rollback",
+    approved: Approved = None,
     skip: Skip = None,
     only: Only = None,
     database_url: DatabaseUrl = None,
@@ -116,6 +125,7 @@ def up(
             only=tuple(only or ()),
             on_failure=on_failure,
             database_url=database_url,
+            approved=approved,
         )
         if dry_run:
             from orchestration.cli.dry_running import dry_run as tell
