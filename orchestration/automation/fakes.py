@@ -77,10 +77,11 @@ class FakeStacks(StackOperations):
         *,
         refresh: bool = True,
         upstream: object = None,
+        plan: object = None,
         on_event: OnStackEvent = ignore_event,
     ) -> StackPreview:
         """Say what would be deleted."""
-        del refresh, upstream, on_event
+        del refresh, upstream, plan, on_event
         wanted = {item.name for item in self._declare(stack)}
         steps = tuple(
             PlannedStep("delete", _urn(stack, item.name), item.type, item.name)

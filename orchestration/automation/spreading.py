@@ -47,7 +47,15 @@ class SpreadOperations(StackOperations):
         spared: Sequence[str] = (),
         on_event: OnStackEvent = ignore_event,
     ) -> StackResult:
-        """Have the stack brought up."""
+        """Have the stack brought up; one that is bound to a plan is brought up here."""
+        if self._plan_of(stack) is not None:
+            return super().up(
+                stack,
+                refresh=refresh,
+                continue_on_error=continue_on_error,
+                spared=spared,
+                on_event=on_event,
+            )
         return self._ordered(
             StackOrder(
                 verb=StackVerb.UP,

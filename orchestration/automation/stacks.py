@@ -369,17 +369,32 @@ class StackOperations:
             steps=reader.steps,
         )
 
-    def _unlocked(self, stack: str, work: Callable[[Stack], T]) -> T:
+    def _plan_of(self, stack: str) -> Path | None:
+        """Find the plan that a stack's `up` is bound to."""
+        path = self._plans / f"{stack}.json" if self._plans is not None else None
+        return path if path is not None and path.exists() else None
+
+    def _outputs_beside(self, plan: Path) -> Path:
+        """Write what the environment's stacks put out now, as previews are given predictions."""
+        environment = plan.name.partition(".")[0]
+        outputs = {stack: self.outputs(stack) or {} for stack in self.existing(f"{environment}.")}
+        path = plan.with_suffix(".upstream")
+        path.write_text(json.dumps(outputs), encoding="utf-8")
+        return path
+
+    def _unlocked(
+        self, stack: str, work: Callable[[Stack], T], extra: Mapping[str, str] | None = None
+    ) -> T:
         """Do work on a stack; a lock that a dead process left behind does not stand in its way."""
         self._guard()
         try:
-            return work(self._open(stack))
+            return work(self._open(stack, extra))
         except ConcurrentUpdateError as error:
             if not owners_have_died(str(error)):
                 raise
             # Not by `cancel`: the owner may have died before it had made the stack.
             remove_locks(str(error))
-            return work(self._open(stack))
+            return work(self._open(stack, extra))
 
     def _open(self, stack: str, extra: Mapping[str, str] | None = None) -> Stack:
         return create_or_select_stack(

@@ -75,8 +75,8 @@ class Unwinding(Protocol):
         """Name what is to be undone."""
         ...
 
-    def undo(self, step: str) -> None:
-        """Undo one of them."""
+    def undo(self, step: str) -> str:
+        """Undo one of them, and say how."""
         ...
 
 
@@ -92,6 +92,6 @@ class UnboundUnwinding:
         self._plans.clear()
         return self._unwinding.steps()
 
-    def undo(self, step: str) -> None:
-        """Undo one of them."""
-        self._unwinding.undo(step)
+    def undo(self, step: str) -> str:
+        """Undo one of them, and say how."""
+        return self._unwinding.undo(step)
