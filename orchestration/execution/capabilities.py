@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
+from architecture.model import Architecture
 from orchestration.coordination.containment import resource_tree
 from orchestration.coordination.model import ExecutionPlan, Recommendation
 from orchestration.coordination.refusals import ExecutorNotAvailable
@@ -12,7 +14,19 @@ from orchestration.coordination.storage import agents
 from orchestration.coordination.storage.database import Transaction
 from orchestration.execution.actions.table import ACTIONS
 from orchestration.execution.performing import concerned, objections, services_named_by
-from orchestration.execution.services import ServiceDirectory
+from orchestration.execution.services import Services
+
+
+class Directory(Protocol):
+    """Knows the services of an environment."""
+
+    def architecture(self) -> Architecture | None:
+        """Give the live release's architecture; None before the first."""
+        ...
+
+    def services(self, *, without_step: str | None = None) -> Services:
+        """List the services as they are deployed."""
+        ...
 
 
 class Capabilities:
@@ -25,7 +39,7 @@ class Capabilities:
         self,
         *,
         environment: str = "",
-        directory: ServiceDirectory | None = None,
+        directory: Directory | None = None,
         customer_id: str | None = None,
         rules: Rules | None = None,
     ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -29,6 +30,7 @@ from orchestration.durable.workflows import RunEnd, Runs, Script
 from orchestration.environments import locked_folder
 from orchestration.errors import ConductorError, EnvironmentBusy
 from orchestration.execution import progress
+from orchestration.execution.actions.action import Live
 from orchestration.execution.agent_steps import AgentSteps
 from orchestration.execution.capabilities import Capabilities
 from orchestration.execution.performing import AgentPerformer, BuiltInPerformer
@@ -40,7 +42,6 @@ from orchestration.execution.script import (
     first_open_step,
     is_failing,
 )
-from orchestration.execution.seat import EnvironmentSeat
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,22 @@ class _Turn:
     is_taken_up: bool
 
 
+class Seat(Protocol):
+    """The environment that plans change, held while one of them runs."""
+
+    def take(self) -> Live:
+        """Hold it for one more plan.
+
+        Raises:
+            ConductorError: somebody else holds it, or it cannot be used now.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Hold it for one plan less."""
+        ...
+
+
 class PlanExecutor:
     """Looks for queued plans, and runs them in threads of its own."""
 
@@ -71,7 +88,7 @@ class PlanExecutor:
         place: ServerPlace,
         engine: sa.Engine,
         workflows: Runs,
-        seat: EnvironmentSeat | None,
+        seat: Seat | None,
         most_at_once: int = MOST_AT_ONCE,
     ) -> None:
         self._database = database
@@ -106,15 +123,25 @@ class PlanExecutor:
         for stored in waiting:
             if len(self._in_flight) >= self._most_at_once:
                 return
-            if stored.plan.id not in self._in_flight:
+            if stored.plan.id not in self._in_flight and self._is_as_it_was(stored):
                 self._start(stored)
+
+    def stop(self) -> None:
+        """Begin nothing any more, neither plans nor steps."""
+        self._stopping.set()
+        self._agents.stop()
 
     def close(self) -> None:
         """End: steps that are under way are finished, the rest is left for the next server."""
-        self._stopping.set()
-        self._agents.stop()
+        self.stop()
         self._pool.shutdown(wait=True)
         self._held.close()
+
+    def _is_as_it_was(self, stored: StoredPlan) -> bool:
+        """Say whether there is still the same to do: a plan may have ended since it was read."""
+        with self._database.reading() as tx:
+            fresh = plans.find(tx, stored.plan.id)
+        return fresh is not None and fresh.attempt == stored.attempt
 
     def _holds_lease(self) -> bool:
         """Say whether this server is the one that runs plans; becomes it if nobody is."""

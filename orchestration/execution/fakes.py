@@ -17,6 +17,21 @@ def nothing_happens(_moment: str) -> None:
 
 
 @dataclass
+class FakeDirectory:
+    """Lists the services of an environment in memory."""
+
+    live: FakeLive
+
+    def architecture(self) -> Architecture:
+        """Give the architecture."""
+        return self.live.architecture
+
+    def services(self, *, without_step: str | None = None) -> Services:
+        """List the services as they are recorded."""
+        return self.live.services(without_step=without_step)
+
+
+@dataclass
 class FakeLive:
     """An environment whose services are as what was last brought up says.
 
@@ -65,6 +80,15 @@ class FakeLive:
         self.on(f"take back {order.action}")
         self.recorded = self.recorded.without_step(order.step_id)
         self._up(f"undo:{order.action}")
+
+    def take(self) -> FakeLive:
+        """Be the environment that an executor holds."""
+        self.on("take")
+        return self
+
+    def leave(self) -> None:
+        """Let others have it."""
+        self.on("leave")
 
     def measure(self, services: Sequence[str], probes: int) -> Measurement:
         """Give what was put there."""
