@@ -9,7 +9,8 @@ from pulumi.automation import PulumiCommand
 
 from orchestration.automation.orders import StackOrder, StackVerb
 from orchestration.automation.results import OnStackEvent, StackResult, ignore_event
-from orchestration.automation.stacks import StackHome, StackOperations
+from orchestration.automation.stack_records import StackHome
+from orchestration.automation.stacks import StackOperations
 
 
 class Hands(Protocol):

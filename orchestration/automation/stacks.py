@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from pulumi.automation import (
     CommandError,
     ConcurrentUpdateError,
     DestroyResult,
-    LocalWorkspace,
-    LocalWorkspaceOptions,
     OpType,
-    OutputMap,
     PulumiCommand,
     RefreshResult,
     Stack,
-    StackNotFoundError,
     UpResult,
-    create_or_select_stack,
-    select_stack,
 )
 
 from orchestration.automation.events import EventReader
@@ -37,14 +29,13 @@ from orchestration.automation.failures import failure
 from orchestration.automation.locks import owners_have_died, remove_locks
 from orchestration.automation.results import (
     DriftedResource,
-    HeldResource,
-    Json,
     OnStackEvent,
     StackDrift,
     StackPreview,
     StackResult,
     ignore_event,
 )
+from orchestration.automation.stack_records import StackHome, StackRecords, plain_outputs, told
 
 T = TypeVar("T")
 
@@ -53,42 +44,8 @@ DEFAULT_PARALLEL = 32
 UPSTREAM_VARIABLE = "CONDUCTOR_UPSTREAM"
 
 
-@dataclass(frozen=True, slots=True)
-class StackHome:
-    """Where the stacks live: the project's folder, the state backend, what its secrets are behind.
-
-    That is a passphrase in a file, or a key as Pulumi names it (`gcpkms://…`).
-    """
-
-    project_dir: Path
-    backend_url: str
-    passphrase_file: Path | None = None
-    pulumi_home: Path | None = None
-    secrets_provider: str = ""
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether reaching the state takes credentials."""
-        return not self.backend_url.startswith("file://")
-
-    def environ(self) -> dict[str, str]:
-        """Give the variables that point Pulumi at them."""
-        variables = {
-            "PULUMI_BACKEND_URL": self.backend_url,
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-        if self.passphrase_file is not None:
-            variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.passphrase_file)
-        if self.pulumi_home is not None:
-            variables["PULUMI_HOME"] = str(self.pulumi_home)
-        return variables
-
-
-class StackOperations:
-    """Preview, up, refresh and destroy of single stacks; safe to use from several threads.
-
-    `credentials` is asked before every operation, so that a token never outlives its hour.
-    """
+class StackOperations(StackRecords):
+    """Preview, up, refresh and destroy of single stacks; safe to use from several threads."""
 
     def __init__(
         self,
@@ -96,9 +53,7 @@ class StackOperations:
         command: PulumiCommand,
         credentials: Callable[[], Mapping[str, str]],
     ) -> None:
-        self._home = home
-        self._command = command
-        self._credentials = credentials
+        super().__init__(home, command, credentials)
         self._guard: Callable[[], None] = lambda: None
         self._plans: Path | None = None
 
@@ -126,7 +81,7 @@ class StackOperations:
         Raises:
             StackFailed: the backend refused.
         """
-        with _told(stack):
+        with told(stack):
             self._open(stack)
 
     def up(
@@ -275,77 +230,8 @@ class StackOperations:
             StackFailed: it still holds resources.
         """
         self._guard()
-        with _told(stack):
+        with told(stack):
             self._open(stack).workspace.remove_stack(stack)
-
-    def existing(self, prefix: str) -> tuple[str, ...]:
-        """Name the stacks of the backend whose names begin so, sorted.
-
-        Raises:
-            StackFailed: the backend refused.
-        """
-        return tuple(self.resource_counts(prefix))
-
-    def resource_counts(self, prefix: str) -> Mapping[str, int]:
-        """Count what each stack holds whose name begins so, sorted by name.
-
-        Raises:
-            StackFailed: the backend refused.
-        """
-        workspace = LocalWorkspace(
-            work_dir=str(self._home.project_dir),
-            # Only the state is looked at: a local cloud may be away.
-            env_vars=self._variables({}) if self._home.is_remote else self._home.environ(),
-            pulumi_command=self._command,
-        )
-        with _told(f"{prefix}*"):
-            found = {item.name: item.resource_count or 0 for item in workspace.list_stacks()}
-        return {name: found[name] for name in sorted(found) if name.startswith(prefix)}
-
-    def resources(self, stack: str) -> tuple[HeldResource, ...]:
-        """Read what the stack holds, in the order in which it was made.
-
-        Raises:
-            StackFailed: the backend refused.
-        """
-        held = self.exported(stack).get("resources") or []
-        return tuple(
-            HeldResource(
-                urn=item["urn"],
-                type=item["type"],
-                name=item["urn"].rpartition("::")[2],
-                parent=item.get("parent", ""),
-                is_custom=bool(item.get("custom")),
-                is_protected=bool(item.get("protect")),
-                inputs=item.get("inputs", {}),
-            )
-            for item in held
-        )
-
-    def exported(self, stack: str) -> Mapping[str, Any]:
-        """Export what the stack is, as Pulumi writes it; secrets in it are encrypted.
-
-        Raises:
-            StackFailed: the backend refused.
-        """
-        with _told(stack):
-            return self._open(stack).export_stack().deployment or {}
-
-    def outputs(self, stack: str) -> Mapping[str, Json] | None:
-        """Read the stack's recorded outputs; None when it was never made.
-
-        Raises:
-            StackFailed: the backend refused, or the passphrase is not the stack's.
-        """
-        try:
-            found = select_stack(
-                stack, work_dir=str(self._home.project_dir), opts=self._options({})
-            )
-            return _plain(found.outputs())
-        except StackNotFoundError:
-            return None
-        except CommandError as error:
-            raise failure(stack, error, EventReader(stack, ignore_event)) from error
 
     def _operate(
         self,
@@ -363,7 +249,7 @@ class StackOperations:
             raise failure(stack, error, reader) from error
         return StackResult(
             stack=stack,
-            outputs=_plain(result.outputs) if isinstance(result, UpResult) else {},
+            outputs=plain_outputs(result.outputs) if isinstance(result, UpResult) else {},
             changes=_counts(result.summary.resource_changes or {}),
             duration_s=time.monotonic() - started,
             steps=reader.steps,
@@ -396,36 +282,7 @@ class StackOperations:
             remove_locks(str(error))
             return work(self._open(stack, extra))
 
-    def _open(self, stack: str, extra: Mapping[str, str] | None = None) -> Stack:
-        return create_or_select_stack(
-            stack, work_dir=str(self._home.project_dir), opts=self._options(extra or {})
-        )
-
-    def _options(self, extra: Mapping[str, str]) -> LocalWorkspaceOptions:
-        return LocalWorkspaceOptions(
-            env_vars=self._variables(extra),
-            pulumi_command=self._command,
-            # Read when a stack is made; later its own configuration says it.
-            secrets_provider=self._home.secrets_provider or None,
-        )
-
-    def _variables(self, extra: Mapping[str, str]) -> dict[str, str]:
-        return {**self._home.environ(), **self._credentials(), **extra}
-
-
-@contextmanager
-def _told(stack: str) -> Iterator[None]:
-    """Put what the engine says of a failure into our words."""
-    try:
-        yield
-    except CommandError as error:
-        raise failure(stack, error, EventReader(stack, ignore_event)) from error
-
 
 def _counts(changes: Mapping[OpType, int]) -> dict[str, int]:
     """Name the operations by their words: the history gives text, the events an enumeration."""
     return {str(getattr(op, "value", op)): count for op, count in changes.items()}
-
-
-def _plain(outputs: OutputMap) -> dict[str, Json]:
-    return {name: output.value for name, output in outputs.items()}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from orchestration.automation.engines import EngineName
-from orchestration.automation.results import HeldResource
+from orchestration.automation.results import HeldResource, StackResult
 from orchestration.cli.asking import ask
 from orchestration.cli.console import output
 from orchestration.cli.progress import JsonProgress, PlainProgress
@@ -55,38 +55,52 @@ def destroy(
         for stack, held in destruction.will_keep(waves).items():
             message = f"{_named(held)} in stack {stack} will stay: protected"
             log.emit(RunEventKind.WARNED, message=message)
-        stacks = [stack for wave in waves for stack in wave]
-        if stacks and not yes:
-            what = f"architecture {record.architecture_name}"
-            going = f"dataflow {dataflow} of {what}" if dataflow else what
-            ask(
-                f"This deletes {going} in environment {env}",
-                stacks,
-                "Destroy it?",
-                unasked=f"destroying {env} deletes {counted(len(stacks), 'stack')}",
-            )
+        if not yes:
+            _ask(record, dataflow, [stack for wave in waves for stack in wave])
         results = destruction.run(waves)
-        deleted = sum(result.changed for result in results)
-        protected = destruction.protected
-        kept = [stack for stack in operations.existing(f"{env}.") if stack not in protected]
-        log.emit(
-            RunEventKind.NOTED,
-            message=f"destroyed {counted(len(results) - len(protected), 'stack')} of {env},"
-            f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled{_left(record)}",
+        kept = operations.existing(f"{env}.") if dataflow is None else ()
+        for said in _told(record, results, destruction.protected, kept):
+            log.emit(RunEventKind.NOTED, message=said)
+
+
+def _ask(record: EnvironmentRecord, dataflow: str | None, stacks: Sequence[str]) -> None:
+    """Have somebody agree, where there is anything to delete."""
+    if not stacks:
+        return
+    what = f"architecture {record.architecture_name}"
+    going = f"dataflow {dataflow} of {what}" if dataflow else what
+    ask(
+        f"This deletes {going} in environment {record.name}",
+        stacks,
+        "Destroy it?",
+        unasked=f"destroying {record.name} deletes {counted(len(stacks), 'stack')}",
+    )
+
+
+def _told(
+    record: EnvironmentRecord,
+    results: Sequence[StackResult],
+    protected: Mapping[str, Sequence[HeldResource]],
+    left: Sequence[str],
+) -> Iterator[str]:
+    """Say what was deleted, and of what is left, why."""
+    deleted = sum(result.changed for result in results)
+    yield (
+        f"destroyed {counted(len(results) - len(protected), 'stack')} of {record.name},"
+        f" {counted(deleted, 'resource')} deleted; enabled APIs stay enabled{_left(record)}"
+    )
+    for stack, held in protected.items():
+        yield (
+            f"kept {_named(held)} in stack {stack}: protected by `teardown_protection`;"
+            f" without it, `conductor up` and another `conductor destroy` delete"
+            f" {'it' if len(held) == 1 else 'them'}"
         )
-        for stack, held in protected.items():
-            log.emit(
-                RunEventKind.NOTED,
-                message=f"kept {_named(held)} in stack {stack}: protected by `teardown_protection`;"
-                f" without it, `conductor up` and another `conductor destroy` delete"
-                f" {'it' if len(held) == 1 else 'them'}",
-            )
-        if kept and dataflow is None:
-            log.emit(
-                RunEventKind.NOTED,
-                message=f"kept {', '.join(kept)}, as `keep_resources_on_test` asks for;"
-                f" `conductor pulumi destroy -s {kept[0]} --yes` deletes what it holds",
-            )
+    kept = [stack for stack in left if stack not in protected]
+    if kept:
+        yield (
+            f"kept {', '.join(kept)}, as `keep_resources_on_test` asks for;"
+            f" `conductor pulumi destroy -s {kept[0]} --yes` deletes what it holds"
+        )
 
 
 def _left(record: EnvironmentRecord) -> str:

@@ -20,7 +20,8 @@ from orchestration.automation.engines import (
 )
 from orchestration.automation.results import EventKind, OnStackEvent, StackEvent, StackPreview
 from orchestration.automation.spreading import Hands, SpreadOperations
-from orchestration.automation.stacks import StackHome, StackOperations
+from orchestration.automation.stack_records import StackHome
+from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.events import RunEventKind, RunLog
 from orchestration.conductor.parts import Parts, Prerequisites
 from orchestration.conductor.phases import Phase

@@ -17,7 +17,8 @@ import yaml
 
 from orchestration.automation.engines import DeferredPulumi, EngineName, choose_engine
 from orchestration.automation.plugins import plugins_folder
-from orchestration.automation.stacks import StackHome, StackOperations
+from orchestration.automation.stack_records import StackHome
+from orchestration.automation.stacks import StackOperations
 from orchestration.director.bucket_ledger import BucketLedger
 from orchestration.director.ledger import FolderLedger, Ledger
 from orchestration.director.provisioning import StackProvisioner

@@ -38,19 +38,7 @@ def build_review(
         before: the architecture of the release that stands, for what is deleted.
         deployer: the member that deploys, whose own grants have reasons too.
     """
-    stacks = tuple(
-        StackReview(
-            stack=preview.stack,
-            # Components stand for the resources in them, which are listed themselves.
-            changes=tuple(
-                resource_change(preview.stack, step)
-                for step in sorted(preview.steps, key=lambda step: (step.type, step.name))
-                if not step.is_quiet and step.is_custom
-            ),
-            unchanged=sum(n for op, n in preview.changes.items() if op in QUIET_OPERATIONS),
-        )
-        for preview in previews
-    )
+    stacks = tuple(_stack_review(preview) for preview in previews)
     reasons = grant_reasons(plan_grants(architecture, deployer=deployer))
     access = tuple(
         sorted(
@@ -77,4 +65,17 @@ def build_review(
         contexts=dict(contexts),
         policies=tuple(PolicyFinding.model_validate(asdict(one)) for one in violations),
         fingerprint=fingerprint_of(environment, architecture.name, stacks, access, contexts),
+    )
+
+
+def _stack_review(preview: StackPreview) -> StackReview:
+    return StackReview(
+        stack=preview.stack,
+        # Components stand for the resources in them, which are listed themselves.
+        changes=tuple(
+            resource_change(preview.stack, step)
+            for step in sorted(preview.steps, key=lambda step: (step.type, step.name))
+            if not step.is_quiet and step.is_custom
+        ),
+        unchanged=sum(n for op, n in preview.changes.items() if op in QUIET_OPERATIONS),
     )

@@ -53,7 +53,8 @@ class TinyProject:
 
     def operations(self, *, state: Path | None = None) -> StackOperations:
         """Make operations on the project's stacks."""
-        from orchestration.automation.stacks import StackHome, StackOperations  # noqa: PLC0415
+        from orchestration.automation.stack_records import StackHome  # noqa: PLC0415
+        from orchestration.automation.stacks import StackOperations  # noqa: PLC0415 - as above
         from rehearsal.engine.command import EmbeddedPulumi  # noqa: PLC0415 - as above
 
         home = StackHome(
