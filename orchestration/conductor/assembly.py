@@ -85,9 +85,6 @@ def run_parts(
     on_event = event_forwarder(log)
     # Without an approval there are no plans, and nothing is bound.
     operations = operations.bound_to(ApprovedPlans(environment).folder)
-    deployer = StackDeployer(
-        operations, environment.name, refresh=options.refresh, on_event=on_event
-    )
     return Parts(
         planner=LocalPlanner(
             environment,
@@ -108,18 +105,11 @@ def run_parts(
             on_event=on_event,
         ),
         artifacts=ContextPreparer(environment, architecture, target.name),
-        deployment=DeploymentManager(
-            deployer,
-            built=tuple(s.name for _, s in architecture.services() if s.deployment is not None),
-            dataflows=tuple(architecture.application_dataflows()),
-            service_log=target.service_log,
-            health=HealthChecker(
-                _health_routes(architecture),
-                target.identity_token,
-                lambda service, url, took_s: log.emit(
-                    RunEventKind.SERVICE_HEALTHY, service=service, url=url, took_s=round(took_s, 3)
-                ),
-            ),
+        deployment=_deployment(
+            StackDeployer(operations, environment.name, refresh=options.refresh, on_event=on_event),
+            architecture,
+            target,
+            log,
         ),
         director=DirectorSetup(
             architecture,
@@ -130,6 +120,24 @@ def run_parts(
                 log,
                 generation=generation,
                 timeout_s=options.director_timeout_s,
+            ),
+        ),
+    )
+
+
+def _deployment(
+    deployer: StackDeployer, architecture: Architecture, target: Target, log: RunLog
+) -> DeploymentManager:
+    return DeploymentManager(
+        deployer,
+        built=tuple(s.name for _, s in architecture.services() if s.deployment is not None),
+        dataflows=tuple(architecture.application_dataflows()),
+        service_log=target.service_log,
+        health=HealthChecker(
+            _health_routes(architecture),
+            target.identity_token,
+            lambda service, url, took_s: log.emit(
+                RunEventKind.SERVICE_HEALTHY, service=service, url=url, took_s=round(took_s, 3)
             ),
         ),
     )

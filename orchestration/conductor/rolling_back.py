@@ -129,15 +129,7 @@ def _run(
     lease: Lease,
 ) -> RunRecord:
     release_id = plan.release.release_id if plan.release else ""
-    died = last_run(environment.runs_dir)
-    if died is not None and died.status is RunStatus.RUNNING:
-        # Whatever it was doing ends here: it will not be taken up again.
-        RunRecorder(environment.runs_dir, died).finish(RunStatus.FAILED)
-    recorder = RunRecorder.new(
-        environment.runs_dir,
-        environment.name,
-        RunInputs(architecture="", architecture_sha256="", options={RELEASE_OPTION: release_id}),
-    )
+    recorder = _begin(environment, release_id)
     run_id = recorder.record.run_id
     log = RunLog(run_id, [recorder, *observers])
     releases = ReleaseStore(environment)
@@ -183,6 +175,18 @@ def _run(
     log.emit(RunEventKind.RUN_FINISHED, urls={})
     recorder.finish(RunStatus.ROLLED_BACK, rolled_back_to=release_id)
     return recorder.record
+
+
+def _begin(environment: Environment, release_id: str) -> RunRecorder:
+    """Open the record of a rollback; a run that has died will not be taken up again."""
+    died = last_run(environment.runs_dir)
+    if died is not None and died.status is RunStatus.RUNNING:
+        RunRecorder(environment.runs_dir, died).finish(RunStatus.FAILED)
+    return RunRecorder.new(
+        environment.runs_dir,
+        environment.name,
+        RunInputs(architecture="", architecture_sha256="", options={RELEASE_OPTION: release_id}),
+    )
 
 
 def configure_again(environment: Environment, steps: Sequence[UndoStep]) -> None:
