@@ -94,7 +94,8 @@ def coordinate(call: CurrentCall, request: CoordinationRequest) -> Response:
         lambda tx, caller: call.backend.coordinator.coordinate(tx, caller, request).document,
     )
     call.upkeep.wake_notifications()
-    call.upkeep.wake_plans()
+    if request.execute_now:
+        call.upkeep.wake_plans()
     return reply
 
 

@@ -5,7 +5,7 @@ Running them is `orchestration.execution`'s job; here they are queued, in the tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -51,8 +51,8 @@ class Execution(Protocol):
         """Say which resources lie within which."""
         ...
 
-    def objections(self, item: Recommendation) -> Sequence[str]:
-        """Say why the built-in actions cannot do what is recommended for resources of ours."""
+    def objections(self, items: Sequence[Recommendation]) -> Iterator[tuple[int, str]]:
+        """Say, by place, why the built-in actions cannot do what is recommended for ours."""
         ...
 
     def require_performer(self, tx: Transaction, plan: ExecutionPlan) -> None:
@@ -194,7 +194,7 @@ class Executing(Deciding):
 
     def _rules_now(self) -> Rules:
         """Give the rules, with what lies within what here and now."""
-        if self._execution is None:
+        if self._execution is None or not self._execution.environment:
             return self._rules
         return replace(self._rules, resources=self._execution.resources())
 
@@ -206,12 +206,12 @@ class Executing(Deciding):
             Problem(
                 Category.SEMANTIC,
                 "action-refused",
-                f"recommendation {item.id!r} (recommendations[{place}]): {objection}",
-                item=item.id,
+                f"recommendation {request.recommendations[place].id!r}"
+                f" (recommendations[{place}]): {objection}",
+                item=request.recommendations[place].id,
                 field=f"recommendations[{place}]",
             )
-            for place, item in enumerate(request.recommendations)
-            for objection in self._execution.objections(item)
+            for place, objection in self._execution.objections(request.recommendations)
         ]
 
     def _require_performer(self, tx: Transaction, plan: ExecutionPlan) -> None:

@@ -6,10 +6,18 @@ import heapq
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from orchestration.coordination.identifiers import derived_id
 from orchestration.coordination.model import ExecutionPlan, ExecutionStep, Recommendation
 from orchestration.coordination.ranking import impact_score, merit
-from orchestration.coordination.rules import UNDO_PREFIX, Rules, StepTemplate
+from orchestration.coordination.rules import (
+    SERVICE_PREFIX,
+    SPOT_NOTE,
+    UNDO_PREFIX,
+    Rules,
+    StepTemplate,
+)
 
 
 def make_plan(
@@ -39,8 +47,18 @@ def make_plan(
             for place, step in enumerate(template)
         ),
         created_at=now,
-        metadata={"after": list(item.dependencies), "resources": list(item.affected_resources)},
+        metadata={
+            "after": list(item.dependencies),
+            "resources": list(item.affected_resources),
+            **_note(item),
+        },
     )
+
+
+def _note(item: Recommendation) -> dict[str, JsonValue]:
+    """Say of a plan what its action's name does not mean here."""
+    is_ours = any(name.startswith(SERVICE_PREFIX) for name in item.affected_resources)
+    return {"note": SPOT_NOTE} if item.action == "migrate_to_spot" and is_ours else {}
 
 
 def default_step(

@@ -43,6 +43,12 @@ BUILT_IN_ACTIONS: Final[Mapping[str, bool]] = MappingProxyType(
     }
 )
 UNDO_PREFIX: Final = "undo:"
+# How recommendations name services of an environment.
+SERVICE_PREFIX: Final = "services/"
+SPOT_NOTE: Final = (
+    "Cloud Run has no spot instances: services move to billing by request with no minimum of"
+    " instances"
+)
 
 
 @dataclass(frozen=True, slots=True)

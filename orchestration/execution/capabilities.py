@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from architecture.model import Architecture
@@ -53,12 +53,15 @@ class Capabilities:
         architecture = None if self._directory is None else self._directory.architecture()
         return ResourceTree() if architecture is None else resource_tree(architecture)
 
-    def objections(self, item: Recommendation) -> Sequence[str]:
-        """Say why the built-in actions cannot do what is recommended for services of ours."""
-        if self._directory is None or not self._is_served(item.customer_id):
-            return ()
-        services = concerned(item, self._directory.services())
-        return () if services is None else tuple(objections(item, services, self._rules))
+    def objections(self, items: Sequence[Recommendation]) -> Iterator[tuple[int, str]]:
+        """Say, by place, why the built-in actions cannot do what is recommended for ours."""
+        if self._directory is None:
+            return
+        known = self._directory.services()
+        for place, item in enumerate(items):
+            services = concerned(item, known) if self._is_served(item.customer_id) else None
+            for objection in objections(item, services, self._rules) if services else ():
+                yield place, objection
 
     def stacks_of(self, plan: ExecutionPlan) -> frozenset[str] | None:
         """Give the stacks that a plan changes; None if it is not for the built-in actions."""

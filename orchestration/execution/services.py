@@ -13,11 +13,11 @@ from typing import Final
 from architecture.model import Architecture, Deployment, Service
 from architecture.names import stack_name
 from architecture.recorded import RecordedOverrides, setting_variable, with_recorded
+from orchestration.coordination.rules import SERVICE_PREFIX
 from orchestration.environments import Environment
 from orchestration.overriding import OverrideStore
 from orchestration.releases.store import ReleaseStore
 
-SERVICE_PREFIX: Final = "services/"
 # How many instances Cloud Run lets a service have that says nothing.
 DEFAULT_MAX_INSTANCES: Final = 100
 

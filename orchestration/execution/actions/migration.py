@@ -10,18 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final
 
 from pydantic import JsonValue
 
 from architecture.limits import REGION
+from orchestration.coordination.rules import SPOT_NOTE
 from orchestration.execution.actions.action import Change, Done, Facts, RecordingAction
 from orchestration.execution.services import Services
-
-NOTE: Final = (
-    "Cloud Run has no spot instances: services move to billing by request with no minimum of"
-    " instances"
-)
 
 
 class Billing(StrEnum):
@@ -84,7 +79,7 @@ class Migration(RecordingAction):
         if billing is not None:
             result["billing"] = billing.value
         if billing is Billing.REQUEST:
-            result["note"] = NOTE
+            result["note"] = SPOT_NOTE
         return Done(result, {"restore": previous})
 
     def _billed(self, parameters: Facts) -> Billing | None:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from plan_shop import PARAMETERS, shop
 
-from orchestration.coordination.rules import BUILT_IN_ACTIONS
+from orchestration.coordination.rules import BUILT_IN_ACTIONS, SPOT_NOTE
 from orchestration.execution.actions.action import Measurement, StepOrder
-from orchestration.execution.actions.migration import NOTE
 from orchestration.execution.actions.table import ACTIONS
 from orchestration.execution.errors import StepFailed
 from orchestration.execution.fakes import FakeLive
@@ -94,7 +93,7 @@ def test_spot_is_billing_by_request_and_the_step_says_so() -> None:
     ACTIONS["migrate_to_on_demand"].do(order("migrate_to_on_demand", "intake"), live)
     back = live.deployed["intake"]
 
-    assert done.result["note"] == NOTE
+    assert done.result["note"] == SPOT_NOTE
     assert (was.is_always_on, was.min_instances) == (True, 2)
     assert (spot.is_always_on, spot.min_instances) == (False, 0)
     assert (back.is_always_on, back.min_instances) == (True, 1)
