@@ -139,9 +139,13 @@ class PlanExecutor:
 
     def _is_as_it_was(self, stored: StoredPlan) -> bool:
         """Say whether there is still the same to do: a plan may have ended since it was read."""
+        return self._find(stored.plan.id).attempt == stored.attempt
+
+    def _find(self, plan_id: str) -> StoredPlan:
         with self._database.reading() as tx:
-            fresh = plans.find(tx, stored.plan.id)
-        return fresh is not None and fresh.attempt == stored.attempt
+            stored = plans.find(tx, plan_id)
+        assert stored is not None, "plans are never deleted"
+        return stored
 
     def _holds_lease(self) -> bool:
         """Say whether this server is the one that runs plans; becomes it if nobody is."""
@@ -175,6 +179,12 @@ class PlanExecutor:
 
     def _start(self, stored: StoredPlan) -> None:
         plan = stored.plan
+        if plan.status is ExecutionStatus.RUNNING:
+            # Whoever ran it has died, or has left it: what is open goes on as another workflow.
+            # DBOS's own resuming goes through a queue, from which a server without the lease of
+            # this database might take it.
+            self._renew_attempt(plan.id)
+            stored = self._find(plan.id)
         turn = self._turn_of(stored)
         if any(turn.keys & keys for keys in self._in_flight.values()):
             return
@@ -273,13 +283,10 @@ class PlanExecutor:
                 first_step=attempt.first_step,
                 is_stopping=self._stopping.is_set,
             )
-        if turn.is_taken_up:
-            log.info("plan_taken_up", plan_id=plan_id, attempt=attempt.number)
-            end = self._workflows.resume(run_id, script)
-        else:
-            ledger.note(progress.begun)
-            log.info("plan_started", plan_id=plan_id, attempt=attempt.number)
-            end = self._workflows.start(run_id, script)
+        ledger.note(progress.begun)
+        event = "plan_taken_up" if turn.is_taken_up else "plan_started"
+        log.info(event, plan_id=plan_id, attempt=attempt.number)
+        end = self._workflows.start(run_id, script)
         # What follows is written beside the journal: whoever was overtaken leaves it alone.
         self._lease.require()
         if end is RunEnd.INTERRUPTED:

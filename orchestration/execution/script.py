@@ -226,12 +226,17 @@ class StepUndo:
 
 
 def first_open_step(plan: ExecutionPlan) -> int:
-    """Give the step at which a plan goes on that was left in between."""
+    """Give the step at which a plan goes on that was left in between.
+
+    One that failed without ending the plan, and was not undone yet, is done again.
+    """
     ended = {ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}
-    return next(
-        (place for place, step in enumerate(plan.steps) if step.status not in ended),
-        len(plan.steps),
-    )
+
+    def is_open(step: ExecutionStep) -> bool:
+        is_half_done = step.status is ExecutionStatus.FAILED and progress.needs_undo(step)
+        return step.status not in ended or is_half_done
+
+    return next((place for place, step in enumerate(plan.steps) if is_open(step)), len(plan.steps))
 
 
 def is_failing(plan: ExecutionPlan) -> bool:

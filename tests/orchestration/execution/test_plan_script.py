@@ -13,7 +13,7 @@ from plan_shop import RULES, recommended, shop
 
 from orchestration.coordination.model import ExecutionPlan, ExecutionStatus, UndoStatus
 from orchestration.coordination.plans import make_plan
-from orchestration.durable.workflows import RunEnd, go_through
+from orchestration.durable.workflows import RunEnd, Script, go_through
 from orchestration.errors import StackFailed
 from orchestration.execution import progress
 from orchestration.execution.actions.action import Measurement
@@ -90,13 +90,19 @@ class World:
         if moment == f"up undo:{self.cannot_undo}":
             raise StackFailed(f"{self.cannot_undo} cannot be undone")
 
-    def script(self, *, first_step: int = 0, stopping: Callable[[], bool] = bool) -> PlanScript:
+    def script(
+        self,
+        *,
+        first_step: int = 0,
+        stopping: Callable[[], bool] = bool,
+        journal: MemoryJournal | None = None,
+    ) -> PlanScript:
         """Make the plan's script, as a new process does."""
         return PlanScript(
             "run-1",
             BuiltInPerformer(self.live),
             self.shelf,
-            self.journal,
+            journal or self.journal,
             first_step=first_step,
             is_stopping=stopping,
         )
@@ -112,6 +118,25 @@ class World:
             self.shelf.plan, NOON
         )
         return end
+
+    def run_by_two(self) -> None:
+        """Run the plan through a death, after which another server goes on with what is open."""
+        try:
+            end = go_through(self.script(), self.memory.runner())
+        except Died:
+            plan = self.shelf.plan
+            performer, journal = BuiltInPerformer(self.live), MemoryJournal(self.deaths)
+            again: Script = (
+                PlanRollback("run-2", performer, self.shelf, journal)
+                if is_failing(plan)
+                else self.script(first_step=first_open_step(plan), journal=journal)
+            )
+            end = go_through(again, Memory(self.deaths).runner())
+            if is_failing(plan):
+                end = RunEnd.ROLLED_BACK
+        is_done = end is RunEnd.SUCCEEDED
+        change = progress.completed if is_done else progress.rolled_back
+        self.shelf.plan = change(self.shelf.plan, NOON)
 
     def outcome(self) -> tuple[object, ...]:
         """Say all that is to be the same whatever happened on the way."""
@@ -180,6 +205,17 @@ def test_a_death_at_any_moment_changes_nothing_of_the_end(action: str, failing: 
         world = World(action, failing, deaths=Deaths(die_at))
         world.run()
         assert world.outcome() == wanted.outcome(), f"died at moment {die_at} of {moments}"
+
+
+@pytest.mark.parametrize(("action", "failing"), CASES)
+def test_another_server_brings_a_plan_to_the_same_end(action: str, failing: str) -> None:
+    """After a death at any moment what is open is done, or all undone, as it would have been."""
+    wanted = World(action, failing)
+    wanted.run()
+    for die_at in range(1, wanted.deaths.seen + 1):
+        world = World(action, failing, deaths=Deaths(die_at))
+        world.run_by_two()
+        assert world.outcome() == wanted.outcome(), f"died at moment {die_at}"
 
 
 def test_scenario_3_of_document_004_undoes_the_scaling_and_keeps_the_snapshot() -> None:
