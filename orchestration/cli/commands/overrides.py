@@ -25,12 +25,12 @@ def list_overrides(env: EnvironmentName, as_json: AsJson = False, debug: Debug =
 
 @app.command(name="remove")
 def remove_override(
+    env: EnvironmentName,
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name.")],
     key: Annotated[
         str | None,
         typer.Argument(metavar="KEY", help="As `list` shows it; all of the service's if left out."),
     ] = None,
-    env: EnvironmentName = "local",
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
     debug: Debug = False,
