@@ -10,8 +10,7 @@ from contextlib import ExitStack
 
 from orchestration.automation.stacks import StackOperations
 from orchestration.conductor.records import RunStatus, last_run
-from orchestration.durable.database import database_url, opened_database
-from orchestration.durable.lease import held_lease
+from orchestration.durable.holding import held_environment
 from orchestration.environments import Environment
 from orchestration.execution.errors import EnvironmentUnsettled
 from orchestration.execution.live import LiveEnvironment
@@ -69,11 +68,7 @@ class EnvironmentSeat:
     def _open(self, opening: ExitStack) -> LiveEnvironment:
         environment = self.environment
         doing = f"conductor serve --env {environment.name}"
-        opening.enter_context(environment.locked(doing))
-        engine = opening.enter_context(
-            opened_database(database_url(self._runs_database, environment.database_file))
-        )
-        lease = opening.enter_context(held_lease(engine, environment, doing))
+        lease = opening.enter_context(held_environment(environment, doing, self._runs_database))
         self._require_settled()
         self._target.prepare()
         return LiveEnvironment(environment, self._target, self._operations, lease.require)
