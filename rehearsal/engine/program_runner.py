@@ -84,8 +84,14 @@ def run(spec: ProgramSpec) -> int:
 
 
 def _run_in(loop: asyncio.AbstractEventLoop, entry: str) -> int:
+    # As `run_path` does with a folder, but from the source: bytecode is told from its source by
+    # seconds and size only, and a program may be edited and run again within one.
+    folder, file = (entry, "__main__.py") if os.path.isdir(entry) else ("", entry)  # noqa: PTH112
+    if folder:
+        sys.path.insert(0, folder)
+
     def program() -> None:
-        runpy.run_path(entry, run_name="__main__")
+        runpy.run_path(os.path.join(folder, file), run_name="__main__")  # noqa: PTH118
 
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(program))
