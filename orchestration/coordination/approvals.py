@@ -44,14 +44,16 @@ def ask(
     rules: Mapping[RiskLevel, ApprovalRule],
 ) -> Approval:
     """Make the request to people."""
-    return Approval(
-        id=approval_id,
-        recommendation_id=item.id,
-        customer_id=item.customer_id,
-        risk_level=item.risk_level,
-        requested_by=item.agent_id,
-        requested_at=now,
-        expires_at=now + rules[item.risk_level].expires_after,
+    return Approval.trusted(
+        {
+            "id": approval_id,
+            "recommendation_id": item.id,
+            "customer_id": item.customer_id,
+            "risk_level": item.risk_level,
+            "requested_by": item.agent_id,
+            "requested_at": now,
+            "expires_at": now + rules[item.risk_level].expires_after,
+        }
     )
 
 

@@ -40,9 +40,9 @@ class Outcome:
     def as_reply(self) -> WeighedRecommendation:
         """Give the recommendation as a caller sees it."""
         item = self.recommendation
-        return WeighedRecommendation.model_construct(
-            **{
-                **{name: getattr(item, name) for name in Recommendation.model_fields},
+        return WeighedRecommendation.trusted(
+            {
+                **item.__dict__,
                 "status": self.status,
                 "reason": self.reason,
                 "would_flip": self.would_flip,

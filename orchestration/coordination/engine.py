@@ -75,9 +75,13 @@ def decide(
         now=now,
         rules=rules,
     )
-    plans = _plan(approved, decision_id, now, rules, known_actions)
+    offered = {
+        action for action in {item.action for item in items} if rules.offers(action, known_actions)
+    }
+    runnable = {id_: item for id_, item in approved.items() if item.action in offered}
+    plans = _plan(runnable, decision_id, now, rules, known_actions)
     outcomes = settled.outcomes(
-        approved, {plan.recommendation_id: plan.id for plan in plans}, rules, known_actions
+        approved, {plan.recommendation_id: plan.id for plan in plans}, offered
     )
     return Decision(
         id=decision_id,
@@ -174,8 +178,7 @@ class _Settled:
         self,
         approved: Mapping[str, Recommendation],
         plan_ids: Mapping[str, str],
-        rules: Rules,
-        known_actions: Collection[str],
+        offered: Collection[str],
     ) -> list[Outcome]:
         explanation = self.explanation()
         found: list[Outcome] = []
@@ -190,7 +193,7 @@ class _Settled:
                     status=status,
                     reason=explanation.reason(place),
                     would_flip=explanation.would_flip(place),
-                    blocked_by=() if rules.offers(item.action, known_actions) else NO_HANDLER,
+                    blocked_by=() if item.action in offered else NO_HANDLER,
                     plan_id=plan_ids.get(item.id),
                 )
             )
@@ -220,18 +223,20 @@ def _record(
     ids = [lineup.items[place].id for place in clash.places]
     if clash.is_pair:
         ids.sort()
-    return Conflict(
-        id=derived_id(origin, "conflict " + "\0".join((clash.kinds[0], *ids))),
-        type=clash.kinds[0],
-        recommendation_ids=tuple(ids),
-        description=clash.description,
-        severity=clash.severity,
-        conflicting_field=clash.field,
-        detected_at=now,
-        resolved=fates is not None,
-        resolution=None if fates is None else resolution_text(lineup.items, clash, fates),
-        resolved_at=None if fates is None else now,
-        kinds=clash.kinds,
+    return Conflict.trusted(
+        {
+            "id": derived_id(origin, "conflict " + "\0".join((clash.kinds[0], *ids))),
+            "type": clash.kinds[0],
+            "recommendation_ids": tuple(ids),
+            "description": clash.description,
+            "severity": clash.severity,
+            "conflicting_field": clash.field,
+            "detected_at": now,
+            "resolved": fates is not None,
+            "resolution": None if fates is None else resolution_text(lineup.items, clash, fates),
+            "resolved_at": None if fates is None else now,
+            "kinds": clash.kinds,
+        }
     )
 
 
@@ -260,15 +265,12 @@ def _ask(
 
 
 def _plan(
-    approved: Mapping[str, Recommendation],
+    runnable: Mapping[str, Recommendation],
     decision_id: str,
     now: datetime,
     rules: Rules,
     known_actions: Collection[str],
 ) -> tuple[ExecutionPlan, ...]:
-    runnable = {
-        id_: item for id_, item in approved.items() if rules.offers(item.action, known_actions)
-    }
     return tuple(
         planning.make_plan(
             runnable[id_],

@@ -113,8 +113,14 @@ class Explanation:
 
     def _beats(self, winner: int, loser: int) -> str:
         first, second = self._items[winner], self._items[loser]
-        sides = zip(_MERITS, merit(first), merit(second), strict=True)
-        why = next((name for name, one, other in sides if one != other), "smaller id")
+        # The first sides decide nearly always.
+        if first.priority != second.priority:
+            why = _MERITS[0]
+        elif first.estimated_savings != second.estimated_savings:
+            why = _MERITS[1]
+        else:
+            sides = zip(_MERITS, merit(first), merit(second), strict=True)
+            why = next((name for name, one, other in sides if one != other), "smaller id")
         return f"{first.id} outranks {second.id} ({why})"
 
     def _drop(self, place: int) -> WouldFlip | None:
@@ -134,7 +140,7 @@ class Explanation:
             f"It would be discarded if one more recommendation on {resource}{whose} "
             f"had priority {priority}"
         )
-        return WouldFlip(text=text, rival_on=resource, rival_priority=priority)
+        return WouldFlip.trusted({"text": text, "rival_on": resource, "rival_priority": priority})
 
     def _first_with_resources(self, place: int) -> int | None:
         found = [place]
@@ -161,11 +167,13 @@ class Explanation:
             conditions.append(f"it did not depend on {', '.join(without)}")
         if is_untimely:
             conditions.append("it had no window")
-        return WouldFlip(
-            text=f"It would be kept if {' and '.join(conditions)}",
-            set_priority=raised or None,
-            without_dependencies=without or None,
-            without_schedule=is_untimely or None,
+        return WouldFlip.trusted(
+            {
+                "text": f"It would be kept if {' and '.join(conditions)}",
+                "set_priority": raised or None,
+                "without_dependencies": without or None,
+                "without_schedule": is_untimely or None,
+            }
         )
 
     def _needs(self, place: int) -> list[int] | None:

@@ -30,28 +30,36 @@ def make_plan(
 ) -> ExecutionPlan:
     """Make the plan of an approved recommendation; its parameters reach every step."""
     template = rules.templates.get(item.action) or (default_step(item, rules, known_actions),)
-    return ExecutionPlan(
-        id=plan_id,
-        recommendation_id=item.id,
-        customer_id=item.customer_id,
-        steps=tuple(
-            ExecutionStep(
-                id=derived_id(plan_id, f"step {place}"),
-                action=step.action,
-                agent_id=step.agent or item.agent_id,
-                parameters={**item.parameters, **step.parameters},
-                critical=step.critical,
-                reversible=step.reversible,
-                retain_on_rollback=step.retain_on_rollback,
-            )
-            for place, step in enumerate(template)
-        ),
-        created_at=now,
-        metadata={
-            "after": list(item.dependencies),
-            "resources": list(item.affected_resources),
-            **_note(item),
-        },
+    return ExecutionPlan.trusted(
+        {
+            "id": plan_id,
+            "recommendation_id": item.id,
+            "customer_id": item.customer_id,
+            "steps": tuple(
+                _step(item, step, derived_id(plan_id, f"step {place}"))
+                for place, step in enumerate(template)
+            ),
+            "created_at": now,
+            "metadata": {
+                "after": list(item.dependencies),
+                "resources": list(item.affected_resources),
+                **_note(item),
+            },
+        }
+    )
+
+
+def _step(item: Recommendation, step: StepTemplate, step_id: str) -> ExecutionStep:
+    return ExecutionStep.trusted(
+        {
+            "id": step_id,
+            "action": step.action,
+            "agent_id": step.agent or item.agent_id,
+            "parameters": {**item.parameters, **step.parameters},
+            "critical": step.critical,
+            "reversible": step.reversible,
+            "retain_on_rollback": step.retain_on_rollback,
+        }
     )
 
 
