@@ -22,6 +22,7 @@ from rehearsal.cloud.errors import (
 )
 from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.paging import page_of_answer
 from rehearsal.cloud.registry import all_handlers, all_requirements
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ class Pipeline:
         async with self._cloud.faults.around(subject, entry.injected):
             self._cloud.apis.require(method.api.service, method.api.title)
             self._check_permission(call, entry)
-            return await handler(call)
+            answer = await handler(call)
+            return None if answer is None else page_of_answer(method, call, answer)
 
     def _call(self, request: Request, method: Method, raw_params: dict[str, str]) -> Call:
         if not isinstance(request.body, dict):

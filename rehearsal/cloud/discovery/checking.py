@@ -7,6 +7,7 @@ taken for the numbering), integers for int64 strings, explicit nulls.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from rehearsal.cloud.calls import JsonObject, camel_case
 from rehearsal.cloud.discovery.documents import Method
 from rehearsal.cloud.errors import invalid_argument
 
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "integer": (int, float),
@@ -26,7 +28,7 @@ def checked_query(method: Method, query: Mapping[str, str]) -> dict[str, str]:
     """Return the query with proper parameter names.
 
     Raises:
-        ApiError: 400; an unknown parameter, or a required one is missing.
+        ApiError: 400; an unknown parameter, one that is no number, or a required one is missing.
     """
     api = method.api
     body_fields: Mapping[str, JsonObject] = (
@@ -43,6 +45,8 @@ def checked_query(method: Method, query: Mapping[str, str]) -> dict[str, str]:
             )
         checked[proper] = value
     for name, parameter in method.parameters.items():
+        if parameter.get("type") == "integer" and not _INTEGER.fullmatch(checked.get(name, "0")):
+            raise invalid_argument(f"Invalid value at '{name}': \"{checked[name]}\"")
         is_required = parameter.get("required") and parameter["location"] == "query"
         if is_required and name not in checked:
             raise invalid_argument(f"Required parameter: {name}")

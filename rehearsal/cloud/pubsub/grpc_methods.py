@@ -4,7 +4,7 @@ Owns the translation between protobuf and the broker's JSON; permissions and err
 `grpc_server`'s. Publishing, pulling and acknowledging skip JSON: they carry the load.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -12,6 +12,7 @@ from google.protobuf import json_format
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ERROR_INFO, ApiError
+from rehearsal.cloud.paging import page_of_names
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.messages import Draft
 from rehearsal.cloud.pubsub.protocol import (
@@ -73,12 +74,14 @@ async def _update_topic(broker: Broker, request: Proto, _principal: str) -> Prot
 
 
 async def _list_topics(broker: Broker, request: Proto, _principal: str) -> Proto:
-    return _proto("ListTopicsResponse", {"topics": broker.topics.in_project(request.project)})
+    found = broker.topics.in_project(request.project)
+    return _page("ListTopicsResponse", "topics", found, request, request.project)
 
 
 async def _list_topic_subscriptions(broker: Broker, request: Proto, _principal: str) -> Proto:
     names = broker.subscriptions_of(request.topic)
-    return _proto("ListTopicSubscriptionsResponse", {"subscriptions": names})
+    kind = "ListTopicSubscriptionsResponse"
+    return _page(kind, "subscriptions", names, request, request.topic)
 
 
 async def _delete_topic(broker: Broker, request: Proto, _principal: str) -> Proto:
@@ -108,7 +111,7 @@ async def _update_subscription(broker: Broker, request: Proto, principal: str) -
 
 async def _list_subscriptions(broker: Broker, request: Proto, _principal: str) -> Proto:
     found = broker.subscriptions.in_project(request.project)
-    return _proto("ListSubscriptionsResponse", {"subscriptions": found})
+    return _page("ListSubscriptionsResponse", "subscriptions", found, request, request.project)
 
 
 async def _delete_subscription(broker: Broker, request: Proto, _principal: str) -> Proto:
@@ -162,6 +165,16 @@ def _refuse_unknown(broker: Broker, subscription: str, unknown: list[str]) -> No
                 },
             ),
         )
+
+
+def _page(
+    kind: str, field: str, found: Sequence[JsonObject | str], request: Proto, parent: str
+) -> Proto:
+    """Return the page of a list that the request asks for."""
+    names = [entry if isinstance(entry, str) else str(entry["name"]) for entry in found]
+    scope = (kind, parent)
+    page, token = page_of_names(names, request.page_size, request.page_token, scope)
+    return _proto(kind, {field: list(found[page]), "nextPageToken": token})
 
 
 def _subscription_json(subscription: Proto) -> JsonObject:
