@@ -113,9 +113,11 @@ class EventReader:
             type=metadata.type,
             name=name_of(metadata.urn),
             changes=changes,
+            # What is replaced though nothing of its own differs goes with what it belongs to.
             repairs_drift=asked is not None
             and metadata.new is not None
-            and metadata.new.inputs == asked,
+            and metadata.new.inputs == asked
+            and (metadata.op is OpType.CREATE or bool(changes)),
             member=_member(metadata),
             is_custom=any(s is not None and bool(s.custom) for s in (metadata.old, metadata.new)),
             before=_shown(metadata.old),

@@ -6,12 +6,13 @@ engine would do; the architecture only gives the reasons.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from architecture.grants import GrantPlan
+from architecture.grants import GrantPlan, GrantResource
 from orchestration.automation.results import Json, PlannedStep
 from orchestration.review.model import AccessChange, Effect
-from orchestration.review.risks import assess, assess_permissions
+from orchestration.review.risks import assess, assess_permissions, escalates
 
 # The property that names what a member's grant is on, and the words for it.
 MEMBER_TYPES: Mapping[str, tuple[str, str]] = {
@@ -29,6 +30,9 @@ MEMBER_TYPES: Mapping[str, tuple[str, str]] = {
 CUSTOM_ROLE_TYPE = "gcp:projects/iAMCustomRole:IAMCustomRole"
 ACCOUNT_TYPE = "gcp:serviceaccount/account:Account"
 SERVICE_TYPE = "gcp:cloudrunv2/service:Service"
+# An account without grants can do nothing, whoever made them.
+EVERY_ROLE = "every role"
+AGENT_NUMBER = re.compile(r"service-\d+@")
 
 
 def access_changes(
@@ -49,9 +53,9 @@ def access_changes(
         elif step.type == CUSTOM_ROLE_TYPE:
             yield from _of_role(stack, step)
         elif step.type == ACCOUNT_TYPE and step.operation in {"delete", "replace"}:
-            yield _change(
-                stack, step, Effect.LOSES, step.member, "every role", "everything", "it is deleted"
-            )
+            why = f"its account is {'deleted' if step.operation == 'delete' else 'made anew'}"
+            on = ("", "everything")
+            yield _change(stack, step, Effect.LOSES, step.member, EVERY_ROLE, on, why)
         elif step.type == SERVICE_TYPE:
             yield from _of_service(stack, step)
 
@@ -59,16 +63,46 @@ def access_changes(
 def grant_reasons(plan: GrantPlan) -> dict[tuple[str, str, str], str]:
     """Give the architecture's reason for each grant, by member, role and what it is on."""
     return {
-        (grant.member, grant.role, _words(str(grant.resource.kind), grant.resource.name)): (
-            grant.reason
-        )
+        (_agent(grant.member), grant.role, _on(grant.resource)): grant.reason
         for grant in (*plan.all, *plan.agents)
     }
+
+
+def with_lost_grants(changes: Iterable[AccessChange], plan: GrantPlan) -> list[AccessChange]:
+    """Add each grant that goes with an account that is deleted.
+
+    Google ends an account's grants with the account: most of them are nobody's operation.
+
+    Args:
+        changes: the changes of all stacks.
+        plan: the grants of the system as it stands.
+    """
+    told = list(changes)
+    ended = {one.member: one for one in told if one.role == EVERY_ROLE}
+    lost = {(one.member, one.role, one.on) for one in told if one.effect is Effect.LOSES}
+    for grant in plan.all:
+        on = _on(grant.resource)
+        if grant.member in ended and (grant.member, grant.role, on) not in lost:
+            account = ended[grant.member]
+            risk, flags = assess(grant.member, grant.role, on, Effect.LOSES)
+            told.append(
+                account.model_copy(
+                    update={
+                        "role": grant.role,
+                        "on": on,
+                        "kind": _kind(grant.resource),
+                        "risk": risk,
+                        "flags": flags,
+                    }
+                )
+            )
+    return told
 
 
 def _of_member(
     stack: str, step: PlannedStep, reasons: Mapping[tuple[str, str, str], str]
 ) -> Iterator[AccessChange]:
+    kind = MEMBER_TYPES[step.type][1]
     before, after = _grant(step, step.before), _grant(step, step.after)
     if step.operation in {"create", "update"} and before == after:
         before = None
@@ -76,14 +110,14 @@ def _of_member(
         after = None
     if before is not None and before != after:
         why = "the architecture asks for it no longer"
-        yield _change(stack, step, Effect.LOSES, *before, why)
+        member, role, on = before
+        yield _change(stack, step, Effect.LOSES, member, role, (kind, on), why)
     if after is not None:
+        member, role, on = after
         # One that is made anew is in the meantime not there, which only its owner need know.
-        if before == after:
-            yield _change(stack, step, Effect.GAINS, *after, "it is made anew")
-        else:
-            asked = "the architecture asks for it"
-            yield _change(stack, step, Effect.GAINS, *after, reasons.get(after, asked))
+        asked = "it is made anew" if before == after else "the architecture asks for it"
+        why = asked if before == after else reasons.get((_agent(member), role, on), asked)
+        yield _change(stack, step, Effect.GAINS, member, role, (kind, on), why)
 
 
 def _grant(step: PlannedStep, inputs: Mapping[str, Json]) -> tuple[str, str, str] | None:
@@ -100,12 +134,21 @@ def _grant(step: PlannedStep, inputs: Mapping[str, Json]) -> tuple[str, str, str
     return (
         member if isinstance(member, str) else "a member that is not known yet",
         role if isinstance(role, str) else "a role that is not known yet",
-        _words(kind, name.rpartition("/")[2] if kind != "repository" else name),
+        f"{kind} {name if kind == 'repository' else name.rpartition('/')[2]}",
     )
 
 
-def _words(kind: str, name: str) -> str:
-    return f"{kind.replace('-', ' ')} {name}"
+def _kind(resource: GrantResource) -> str:
+    return resource.kind.value.replace("-", " ")
+
+
+def _on(resource: GrantResource) -> str:
+    return f"{_kind(resource)} {resource.name}"
+
+
+def _agent(member: str) -> str:
+    """Name a Google's agent as plans do: without the project's number, which only Google knows."""
+    return AGENT_NUMBER.sub("service-PROJECT_NUMBER@", member, count=1)
 
 
 def _of_role(stack: str, step: PlannedStep) -> Iterator[AccessChange]:
@@ -122,7 +165,7 @@ def _of_role(stack: str, step: PlannedStep) -> Iterator[AccessChange]:
             stack=stack,
             effect=effect,
             member=f"whoever has role {role}",
-            role=", ".join(sorted(permissions)),
+            role=", ".join(sorted(permissions, key=lambda name: (not escalates(name), name))),
             on="what the role is granted on",
             why="the kinds of resources in the architecture ask for it",
             risk=risk,
@@ -144,11 +187,12 @@ def _of_service(stack: str, step: PlannedStep) -> Iterator[AccessChange]:
         if old != new:
             why = f"it ran as {old or 'the default account'}"
             role = f"everything that {new or 'the default account'} may do"
-            yield _change(stack, step, Effect.GAINS, f"service {step.name}", role, "all of it", why)
+            who = f"service {step.name}"
+            yield _change(stack, step, Effect.GAINS, who, role, ("", "all of it"), why)
     if step.after.get("invokerIamDisabled") is True and (
         step.before.get("invokerIamDisabled") is not True
     ):
-        on, why = f"service {step.name}", "its invoker check is turned off"
+        on, why = ("service", f"service {step.name}"), "its invoker check is turned off"
         yield _change(stack, step, Effect.GAINS, "allUsers", "roles/run.invoker", on, why)
 
 
@@ -159,15 +203,23 @@ def _runs_as(inputs: Mapping[str, Json]) -> str:
 
 
 def _change(  # noqa: PLR0917 - the parts of one sentence
-    stack: str, step: PlannedStep, effect: Effect, member: str, role: str, on: str, why: str
+    stack: str,
+    step: PlannedStep,
+    effect: Effect,
+    member: str,
+    role: str,
+    on: tuple[str, str],
+    why: str,
 ) -> AccessChange:
-    risk, flags = assess(member, role, on, effect)
+    kind, words = on
+    risk, flags = assess(member, role, words, effect)
     return AccessChange(
         stack=stack,
         effect=effect,
         member=member,
         role=role,
-        on=on,
+        on=words,
+        kind=kind,
         why=why,
         risk=risk,
         flags=flags,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from architecture.grants import plan_grants
 from architecture.graph import graph_of
 from architecture.model import Architecture
-from orchestration.automation.results import QUIET_OPERATIONS, StackPreview
-from orchestration.review.access import access_changes, grant_reasons
+from orchestration.automation.results import StackPreview
+from orchestration.review.access import access_changes, grant_reasons, with_lost_grants
 from orchestration.review.differences import resource_change
 from orchestration.review.fingerprint import fingerprint_of
 from orchestration.review.impact import impact_of
 from orchestration.review.model import PolicyFinding, Review, StackReview
+from orchestration.review.places import NOWHERE, Places
 from policies.model import Violation
 
 
@@ -26,6 +27,7 @@ def build_review(
     violations: Sequence[Violation] = (),
     before: Architecture | None = None,
     deployer: str | None = None,
+    places: Places = NOWHERE,
 ) -> Review:
     """Make the review of a previewed system.
 
@@ -37,17 +39,25 @@ def build_review(
         violations: what the project's policies find in it.
         before: the architecture of the release that stands, for what is deleted.
         deployer: the member that deploys, whose own grants have reasons too.
+        places: what in values only says on which machine the preview was made.
     """
-    stacks = tuple(_stack_review(preview) for preview in previews)
+    previews = [
+        replace(preview, steps=tuple(places.left_out_of(step) for step in preview.steps))
+        for preview in previews
+    ]
+    stacks = tuple(stack_review(preview) for preview in previews)
     reasons = grant_reasons(plan_grants(architecture, deployer=deployer))
+    changed = [
+        change
+        for preview in previews
+        for change in access_changes(preview.stack, preview.steps, reasons)
+    ]
+    if before is not None:
+        changed = with_lost_grants(changed, plan_grants(before, deployer=deployer))
     access = tuple(
         sorted(
-            (
-                change
-                for preview in previews
-                for change in access_changes(preview.stack, preview.steps, reasons)
-            ),
-            key=lambda change: (change.risk.rank, change.stack, change.member, change.role),
+            changed,
+            key=lambda one: (one.risk.rank, one.stack, one.member, one.role, one.on, one.effect),
         )
     )
     graphs = [graph_of(one) for one in (architecture, before) if one is not None]
@@ -68,14 +78,15 @@ def build_review(
     )
 
 
-def _stack_review(preview: StackPreview) -> StackReview:
+def stack_review(preview: StackPreview) -> StackReview:
+    """Describe what becomes of one stack; of components only what is in them is told."""
+    steps = [step for step in preview.steps if step.is_custom]
     return StackReview(
         stack=preview.stack,
-        # Components stand for the resources in them, which are listed themselves.
         changes=tuple(
             resource_change(preview.stack, step)
-            for step in sorted(preview.steps, key=lambda step: (step.type, step.name))
-            if not step.is_quiet and step.is_custom
+            for step in sorted(steps, key=lambda step: (step.type, step.name, step.urn))
+            if not step.is_quiet
         ),
-        unchanged=sum(n for op, n in preview.changes.items() if op in QUIET_OPERATIONS),
+        unchanged=sum(step.is_quiet for step in steps),
     )

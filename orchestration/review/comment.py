@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from orchestration.review.markdown import access_line, change_lines, destructive_line, policy_line
+from orchestration.review.markdown import access_line, change_lines, destructive_line, policy_lines
 from orchestration.review.model import AccessChange, PolicyFinding, ResourceChange, Review
 from orchestration.review.wording import (
     access_summary,
@@ -20,8 +20,10 @@ from orchestration.review.wording import (
     code,
     counted_operations,
     impact_sentences,
+    member_words,
     policy_verdict,
     shortened,
+    type_word,
 )
 from orchestration.wording import counted
 
@@ -34,6 +36,7 @@ ALWAYS_LISTED: Final = 200
 SHORT_SENTENCE: Final = 1_000
 # With more findings of policies than this, they are counted by rule.
 POLICIES_LISTED: Final = 20
+SHORT_FINDING: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +82,25 @@ def to_comment(review: Review, *, report: str = "`conductor preview --format htm
         review: what would change.
         report: where the whole report is, in Markdown; a comment that is not complete names it.
     """
-    access = [change for change in review.access if not change.repairs_drift]
-    destructive = [change for change in review.intended if change.is_destructive]
-    must_group = len(access) + len(destructive) > ALWAYS_LISTED
+    must_group = len(review.access) + len(review.destructive) > ALWAYS_LISTED
     text = ""
     for detail in LEVELS:
         if must_group and not detail.grouped:
             continue
-        text = "\n\n".join(_sections(review, access, destructive, detail, report)) + "\n"
+        text = "\n\n".join(_sections(review, detail, report)) + "\n"
         if len(text) <= LIMIT:
             break
     return text
 
 
-def _sections(
-    review: Review,
-    access: Sequence[AccessChange],
-    destructive: Sequence[ResourceChange],
-    detail: _Detail,
-    report: str,
-) -> Iterator[str]:
+def _sections(review: Review, detail: _Detail, report: str) -> Iterator[str]:
+    access, destructive = review.intended_access, review.destructive
     yield marker(review.environment)
     if detail.grouped:
         yield (
             f"> [!WARNING]\n> **This comment is not complete**: {len(destructive)} deletions and"
-            f" replacements and {changes_of_access(len(access))} are grouped. The full report:"
-            f" {report}."
+            f" replacements and {changes_of_access(len(review.access))} are grouped."
+            f" The full report: {report}."
         )
     yield (
         f"### Preview of {code(review.environment)}: {counted_operations(review.operations)}\n\n"
@@ -127,7 +123,7 @@ def _sections(
     yield "\n".join(_stacks(review, detail) if detail.stacks else _layers(review))
     if review.drift:
         yield f"#### Drift that this only repairs: {len(review.drift)}"
-        yield _drift(review.drift, detail)
+        yield "\n".join(_drift(review, detail))
     if detail.harmless and review.intended:
         yield _details(review, detail)
 
@@ -140,9 +136,9 @@ def _policy_summary(findings: Sequence[PolicyFinding]) -> str:
 def _policies(findings: Sequence[PolicyFinding], detail: _Detail) -> Iterator[str]:
     """List what stops the run as long as there is room; count the rest by rule."""
     listed = [f for f in findings if f.stops or detail.harmless]
-    if len(listed) > POLICIES_LISTED:
+    if sum(f.stops for f in listed) > POLICIES_LISTED:
         listed = []
-    yield from map(policy_line, listed)
+    yield from policy_lines(listed, SHORT_SENTENCE if detail.harmless else SHORT_FINDING)
     rest = Counter((policy_verdict(f), f.rule) for f in findings if f not in listed)
     for (verdict, rule), number in sorted(rest.items()):
         yield f"- **{verdict}** {rule}: {counted(number, 'resource')}"
@@ -153,7 +149,7 @@ def _destructive(changes: Sequence[ResourceChange], detail: _Detail) -> Iterator
         yield from _groups(
             changes,
             lambda change: (
-                f"**{change.operation}** {change.type.rpartition(':')[2]}"
+                f"**{change.operation}** {type_word(change)}"
                 + (" ⚠ **data**" if change.holds_data else "")
                 + (f" in {_name(change.stack, detail)}" if detail.fine_groups else "")
             ),
@@ -174,7 +170,7 @@ def _access(changes: Sequence[AccessChange], project: str, detail: _Detail) -> I
                 f"[{change.risk}]{''.join(f' **{flag}**' for flag in change.flags)}"
                 f" **{change.effect}**"
                 + (
-                    f" {code(_name(change.role, detail))} on a {change.on.partition(' ')[0]}"
+                    f" {code(_name(change.role, detail))} on {change.kind or change.on}"
                     if detail.fine_groups
                     else ""
                 )
@@ -182,12 +178,12 @@ def _access(changes: Sequence[AccessChange], project: str, detail: _Detail) -> I
         )
         return
     for change in changes:
-        kind, _, name = change.on.partition(" ")
+        kind = f"{change.kind} " if change.kind else ""
         shown = change.model_copy(
             update={
-                "member": _name(change.member, detail),
+                "member": _name(member_words(change, project), detail),
                 "role": _name(change.role, detail),
-                "on": f"{kind} {_name(name, detail)}",
+                "on": f"{kind}{_name(change.resource, detail)}",
             }
         )
         yield access_line(shown, project, with_reasons=detail.reasons)
@@ -222,15 +218,17 @@ def _layers(review: Review) -> Iterator[str]:
         yield f"- {layer} ({counted(number[layer], 'stack')}): {counted_operations(operations)}"
 
 
-def _drift(changes: Sequence[ResourceChange], detail: _Detail) -> str:
-    if not detail.harmless:
+def _drift(review: Review, detail: _Detail) -> Iterator[str]:
+    """Tell what is repaired; what of it is deleted is told among all that is."""
+    yield from _access(review.drifted_access, review.project, detail)
+    changes = review.other_drift
+    if detail.harmless:
+        for change in changes:
+            yield f"- {change.operation} {code(change.name)} ({type_word(change)})"
+    elif changes:
         counts = Counter(change.stack for change in changes)
         shown = ", ".join(f"{number} in {stack}" for stack, number in sorted(counts.items()))
-        return shortened(shown, SHORT_SENTENCE)
-    return "\n".join(
-        f"- {change.operation} {code(change.name)} ({change.type.rpartition(':')[2]})"
-        for change in changes
-    )
+        yield f"- {len(changes)} more: {shortened(shown, SHORT_SENTENCE)}"
 
 
 def _details(review: Review, detail: _Detail) -> str:

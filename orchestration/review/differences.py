@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
-from orchestration.automation.results import UNKNOWN_OUTPUT, Json, PlannedStep
+from orchestration.automation.results import Json, PlannedStep
 from orchestration.releases.data import DATA_TYPES, RETENTION_KEY, TOPIC_TYPE
 from orchestration.review.model import AttributeChange, ResourceChange
+from orchestration.review.paths import (
+    contains_unknown,
+    differing,
+    overlap,
+    property_of,
+    value_at,
+)
 from orchestration.review.unknowns import source_of
-
-# A step of a property path: `.name`, `name`, `[0]` or `["a name"]` (pulumi property-paths).
-PATH_STEP = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
 
 # What a reader must know goes with a resource of a type, data or not.
 LOSSES: Mapping[str, str] = {
@@ -57,63 +60,39 @@ def holds_data(type_: str, inputs: Mapping[str, Json]) -> bool:
 def attribute_changes(step: PlannedStep) -> Iterator[AttributeChange]:
     """Yield the properties that a step changes, sorted by path.
 
-    The engine names the paths of updates and replacements; of what is created or deleted, every
-    property is one.
+    The engine names the paths of updates and replacements, items of lists by their index: what it
+    names is looked at again, so that a new item moves none of the others. Of what is created or
+    deleted, every property is one.
     """
-    replacing = {change.path for change in step.changes if change.replaces}
-    paths = {change.path for change in step.changes} or {
-        path
-        for path in {*leaves(step.before), *leaves(step.after)}
-        if value_at(step.before, path) != value_at(step.after, path)
-    }
-    for path in sorted(paths):
-        after = value_at(step.after, path)
+    if not step.changes:
+        is_new = not step.before or not step.after
+        found = list(differing(dict(step.before), dict(step.after), "", whole=is_new))
+    else:
+        found = [
+            one
+            for name in sorted({property_of(change.path) for change in step.changes})
+            for one in _within(step, name)
+        ]
+    replacing = [change.path for change in step.changes if change.replaces]
+    for path, before, after in sorted(found, key=lambda one: one[0]):
         yield AttributeChange(
             path=path,
-            item=_item_name(step.after, path) or _item_name(step.before, path),
-            before=value_at(step.before, path),
+            before=before,
             after=after,
-            replaces=path in replacing,
+            replaces=any(overlap(path, other) for other in replacing),
             unknown_from=source_of(step, path) if contains_unknown(after) else "",
         )
 
 
-def _item_name(properties: Mapping[str, Json], path: str) -> str:
-    """Name the innermost list item on a path, if it has a name."""
-    item, bracket, rest = path.rpartition("]")
-    name = value_at(properties, f"{item}].name") if bracket and rest else None
-    return name if isinstance(name, str) else ""
-
-
-def value_at(properties: Mapping[str, Json], path: str) -> Json:
-    """Look a property path up; None where there is nothing."""
-    at: Json = dict(properties)
-    for match in PATH_STEP.finditer(path):
-        name, index, quoted = match.groups()
-        if index is not None:
-            at = at[int(index)] if isinstance(at, list) and int(index) < len(at) else None
-        else:
-            key = name if name is not None else quoted.replace('\\"', '"')
-            at = at.get(key) if isinstance(at, dict) else None
-    return at
-
-
-def leaves(properties: Mapping[str, Json], prefix: str = "") -> Iterator[str]:
-    """Yield the paths of all values that are no mappings; lists are values."""
-    for name, value in properties.items():
-        path = f"{prefix}.{name}" if prefix else name
-        if not name.isidentifier():
-            path = f'{prefix}["{name}"]'
-        if isinstance(value, dict) and value and value != UNKNOWN_OUTPUT:
-            yield from leaves(value, path)
-        else:
-            yield path
-
-
-def contains_unknown(value: Json) -> bool:
-    """Say whether a value, or anything in it, is not known yet."""
-    if isinstance(value, dict):
-        return value == UNKNOWN_OUTPUT or any(contains_unknown(item) for item in value.values())
-    if isinstance(value, list):
-        return any(contains_unknown(item) for item in value)
-    return False
+def _within(step: PlannedStep, name: str) -> Iterator[tuple[str, Json, Json]]:
+    """Yield what differs in one property, as far as the engine says that it does."""
+    paths = [change.path for change in step.changes if property_of(change.path) == name]
+    seen = [
+        one
+        for one in differing(step.before.get(name), step.after.get(name), name)
+        if any(overlap(one[0], path) for path in paths)
+    ]
+    # What the cloud has, and not what was asked for, may be what differs.
+    yield from seen or [
+        (path, value_at(step.before, path), value_at(step.after, path)) for path in paths
+    ]

@@ -27,15 +27,20 @@ def impact_of(
     steps: Iterable[PlannedStep],
     changes: Iterable[ResourceChange],
 ) -> Impact:
-    """Say what a change reaches.
+    """Say what a change reaches; what only repairs drift is no part of it.
 
     Args:
         graphs: the system as it shall be, and as it was where that is known: what is deleted is
             only in the latter.
         steps: all planned steps.
-        changes: the same as changes, for what they put at risk.
+        changes: the same as changes, for what they put at risk, whatever for.
     """
-    changed = {node for step in steps if not step.is_quiet for node in _node_of(step)}
+    changed = {
+        node
+        for step in steps
+        if not step.is_quiet and not step.repairs_drift
+        for node in _node_of(step)
+    }
     edges = {edge for graph in graphs for edge in graph.edges}
     beside = {
         end

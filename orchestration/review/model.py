@@ -23,22 +23,16 @@ class _Value(BaseModel):
 class AttributeChange(_Value):
     """One property path of a resource that gets another value.
 
-    Secret values are masked. `item` is the name of the list's item that the path goes through, as
-    of an environment variable: its index says little to a reader. `unknown_from` says where a
-    value that is not known yet will come from; it is empty where `after` is known.
+    Secret values are masked. An item of a list that has a name is found by it, as an environment
+    variable in `envs["MODE"].value`: its index says little to a reader. `unknown_from` says where
+    a value that is not known yet will come from; it is empty where `after` is known.
     """
 
     path: str
-    item: str = ""
     before: JsonValue = None
     after: JsonValue = None
     replaces: bool = False
     unknown_from: str = ""
-
-    @property
-    def label(self) -> str:
-        """Give the path, and the name of the item that it goes through."""
-        return f"{self.path} ({self.item})" if self.item else self.path
 
 
 class ResourceChange(_Value):
@@ -93,8 +87,9 @@ class Effect(StrEnum):
 class AccessChange(_Value):
     """Who gains or loses what on what, and why.
 
-    `on` is a kind and a name, as in `topic orders`; `why` is the architecture's own reason, or
-    what made a grant superfluous. `flags` say what is special: `public`, `escalation`, `primitive`.
+    `on` is a kind and a name, as in `topic orders`, and `kind` is the former; it is empty where
+    `on` is no single resource. `why` is the architecture's own reason, or what made a grant
+    superfluous. `flags` say what is special: `public`, `escalation`, `primitive`.
     """
 
     stack: str
@@ -102,11 +97,17 @@ class AccessChange(_Value):
     member: str
     role: str
     on: str
+    kind: str = ""
     why: str
     risk: Risk
     flags: tuple[Flag, ...] = ()
     repairs_drift: bool = False
     urn: str
+
+    @property
+    def resource(self) -> str:
+        """Give what it is on without its kind."""
+        return self.on.removeprefix(f"{self.kind} ") if self.kind else self.on
 
     @property
     def sentence(self) -> str:
@@ -193,6 +194,34 @@ class Review(_Value):
     def intended(self) -> tuple[ResourceChange, ...]:
         """The changes that somebody asked for."""
         return tuple(change for change in self.changes if not change.repairs_drift)
+
+    @property
+    def destructive(self) -> tuple[ResourceChange, ...]:
+        """The changes that delete something, those that repair drift last."""
+        return tuple(
+            change
+            for changes in (self.intended, self.drift)
+            for change in changes
+            if change.is_destructive
+        )
+
+    @property
+    def intended_access(self) -> tuple[AccessChange, ...]:
+        """The changes of access that somebody asked for."""
+        return tuple(change for change in self.access if not change.repairs_drift)
+
+    @property
+    def drifted_access(self) -> tuple[AccessChange, ...]:
+        """The changes of access that only take back what was done behind our back."""
+        return tuple(change for change in self.access if change.repairs_drift)
+
+    @property
+    def other_drift(self) -> tuple[ResourceChange, ...]:
+        """What only repairs drift, deletes nothing and is no change of access."""
+        told = {change.urn for change in self.drifted_access}
+        return tuple(
+            change for change in self.drift if not change.is_destructive and change.urn not in told
+        )
 
     @property
     def drift(self) -> tuple[ResourceChange, ...]:

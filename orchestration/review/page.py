@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from orchestration.pages import row, table, whole_page
-from orchestration.review.model import ResourceChange, Review, StackReview
+from orchestration.review.model import AccessChange, ResourceChange, Review, StackReview
 from orchestration.review.wording import (
     access_summary,
     attribute_words,
     counted_operations,
+    destruction_reason,
     impact_sentences,
     member_words,
+    policy_sentences,
     policy_verdict,
-    policy_words,
+    type_word,
 )
 
 STYLE = """
@@ -40,43 +42,27 @@ def _sections(review: Review, title: str) -> Iterator[str]:
         yield "<h2>Policies</h2>" + table(
             ("Verdict", "Finding"),
             [
-                row(policy_verdict(f), policy_words(f), kind="critical" if f.stops else "")
-                for f in review.policies
+                row(policy_verdict(found), sentence, kind="critical" if found.stops else "")
+                for found, sentence in policy_sentences(review.policies)
             ],
         )
-    destructive = [change for change in review.intended if change.is_destructive]
-    if destructive:
+    if review.destructive:
         yield "<h2>What is deleted or made anew</h2>" + table(
-            ("What", "Resource", "Stack", "Lost", "Because of"),
+            ("What", "Resource", "Stack", "Lost", "Why"),
             [
                 row(
                     change.operation,
                     _resource(change),
                     change.stack,
                     ("data: " if change.holds_data else "") + change.warning.removeprefix("loses "),
-                    ", ".join(change.because),
+                    ", ".join(filter(None, (*change.because, destruction_reason(change)))),
                     kind=change.operation,
                 )
-                for change in destructive
+                for change in review.destructive
             ],
         )
-    access = [change for change in review.access if not change.repairs_drift]
-    if access:
-        yield f"<h2>Access: {escape(access_summary(access))}</h2>" + table(
-            ("Risk", "Who", "", "Role", "On", "Why"),
-            [
-                row(
-                    " ".join([change.risk.value, *change.flags]),
-                    member_words(change, review.project),
-                    change.effect.value,
-                    change.role,
-                    change.on,
-                    change.why,
-                    kind=change.risk.value,
-                )
-                for change in access
-            ],
-        )
+    if access := review.intended_access:
+        yield f"<h2>Access: {escape(access_summary(access))}</h2>" + _access(access, review.project)
     if sentences := impact_sentences(review):
         items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
         yield f"<h2>How far it reaches</h2><ul>{items}</ul>"
@@ -84,6 +70,26 @@ def _sections(review: Review, title: str) -> Iterator[str]:
         yield from _stack(stack)
     if review.drift:
         yield "<h2>Drift that this only repairs</h2>" + _changes(review.drift)
+        if access := review.drifted_access:
+            yield _access(access, review.project)
+
+
+def _access(changes: Sequence[AccessChange], project: str) -> str:
+    return table(
+        ("Risk", "Who", "", "Role", "On", "Why"),
+        [
+            row(
+                " ".join([change.risk.value, *change.flags]),
+                member_words(change, project),
+                change.effect.value,
+                change.role,
+                change.on,
+                change.why,
+                kind=change.risk.value,
+            )
+            for change in changes
+        ],
+    )
 
 
 def _stack(stack: StackReview) -> Iterator[str]:
@@ -101,7 +107,7 @@ def _changes(changes: Sequence[ResourceChange]) -> str:
         rows += [
             row(
                 "",
-                attribute.label,
+                attribute.path,
                 attribute_words(attribute, limit=400),
                 "forces a replacement" if attribute.replaces else "",
             )
@@ -112,4 +118,4 @@ def _changes(changes: Sequence[ResourceChange]) -> str:
 
 
 def _resource(change: ResourceChange) -> str:
-    return f"{change.type.rpartition(':')[2]} {change.name}"
+    return f"{type_word(change)} {change.name}"

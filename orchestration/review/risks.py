@@ -80,11 +80,14 @@ def assess(member: str, role: str, on: str, effect: Effect) -> tuple[Risk, tuple
     return Risk.LOW, tuple(flags)
 
 
+def escalates(permission: str) -> bool:
+    """Say whether a permission leads to more of them."""
+    return permission in ESCALATING_PERMISSIONS or permission.endswith(SET_POLICY)
+
+
 def assess_permissions(permissions: Iterable[str], effect: Effect) -> tuple[Risk, tuple[Flag, ...]]:
     """Rank the permissions that a custom role gains or loses."""
-    escalating = any(
-        name in ESCALATING_PERMISSIONS or name.endswith(SET_POLICY) for name in permissions
-    )
+    escalating = any(map(escalates, permissions))
     flags: tuple[Flag, ...] = ("escalation",) if escalating else ()
     if effect is Effect.LOSES:
         return Risk.LOW, flags

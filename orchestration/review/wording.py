@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -21,6 +21,8 @@ from orchestration.wording import counted
 UNKNOWN_WORD = "(known later)"
 # The order in which operations are counted: the loud ones first.
 LOUDEST_FIRST = ("delete", "replace", "update", "create")
+# So much of what two long texts begin with is shown before they differ.
+KEPT_IN_COMMON = 12
 BACKTICKS = re.compile(r"`+")
 
 
@@ -53,14 +55,27 @@ def shortened(text: str, limit: int) -> str:
 def attribute_words(attribute: AttributeChange, limit: int = 80) -> str:
     """Say what a property becomes: from what, to what, and where an unknown value comes from."""
     after = shown(attribute.after, limit)
+    before = shown(attribute.before, limit)
+    if isinstance(attribute.before, str) and isinstance(attribute.after, str):
+        one, other = _from_where_they_differ(attribute.before, attribute.after, limit)
+        before, after = shown(one, limit), shown(other, limit)
     if attribute.unknown_from:
         after = f"{after}: {attribute.unknown_from}"
-    return f"{shown(attribute.before, limit)} → {after}"
+    return f"{before} → {after}"
+
+
+def destruction_reason(change: ResourceChange) -> str:
+    """Say why something is deleted or made anew, as far as its own properties do not."""
+    if change.repairs_drift:
+        return "only repairs drift"
+    if change.operation == "delete":
+        return "nothing in the architecture asks for it any more"
+    return "" if change.because else "what it belongs to is made anew"
 
 
 def change_words(change: ResourceChange) -> str:
     """Say what becomes of a resource, and what is lost or forces it."""
-    words = [f"{change.operation} {change.type.rpartition(':')[2]} {change.name}"]
+    words = [f"{change.operation} {type_word(change)} {change.name}"]
     if change.warning:
         words.append(change.warning)
     if change.because:
@@ -68,11 +83,19 @@ def change_words(change: ResourceChange) -> str:
     return "; ".join(words)
 
 
+def type_word(change: ResourceChange) -> str:
+    """Name a type by its last word: `gcp:storage/bucket:Bucket` is a `Bucket`."""
+    return change.type.rpartition(":")[2]
+
+
+def without_project(text: str, project: str) -> str:
+    """Name accounts of the project by their own names: the rest is the same in all of them."""
+    return text.replace(f"@{project}.iam.gserviceaccount.com", "")
+
+
 def member_words(change: AccessChange, project: str) -> str:
     """Name a member as people do: an account of the project by its own name."""
-    return change.member.removeprefix("serviceAccount:").removesuffix(
-        f"@{project}.iam.gserviceaccount.com"
-    )
+    return without_project(change.member.removeprefix("serviceAccount:"), project)
 
 
 def impact_sentences(review: Review) -> list[str]:
@@ -103,6 +126,28 @@ def policy_verdict(finding: PolicyFinding) -> str:
     return "denied" if finding.stops else "warning"
 
 
+def policy_sentences(findings: Sequence[PolicyFinding]) -> Iterator[tuple[PolicyFinding, str]]:
+    """Say what policies find: what stops the run one by one, all else once for each rule.
+
+    Each sentence comes with a finding that it is of.
+    """
+    groups: dict[tuple[str, str, str], list[PolicyFinding]] = {}
+    for finding in findings:
+        if finding.stops:
+            yield finding, policy_words(finding)
+        else:
+            groups.setdefault((finding.rule, finding.waived, finding.level), []).append(finding)
+    for group in groups.values():
+        first = group[0]
+        if len(group) == 1:
+            yield first, policy_words(first)
+            continue
+        names = ", ".join(sorted({finding.resource for finding in group}))
+        said = f"{first.rule}: {counted(len(group), 'finding')} on {names}"
+        more = f"waived: {first.waived}" if first.waived else f"{first.why}; {first.instead}"
+        yield first, f"{said}; {more}"
+
+
 def access_summary(changes: Sequence[AccessChange]) -> str:
     """Count changes of access by risk: `2 critical, 1 low`."""
     counts: dict[str, int] = {}
@@ -116,14 +161,28 @@ def changes_of_access(number: int) -> str:
     return f"{counted(number, 'change')} of access"
 
 
+def plain(text: str) -> str:
+    """Write a text so that Markdown shows it: no comment in it hides what comes after it."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("[", "\\[")
+
+
 def code(text: str) -> str:
-    """Write a text as Markdown code that nothing in it can end, on one line of a table."""
-    flat = " ".join(text.split()).replace("|", "\\|")
+    """Write a text as Markdown code that nothing in it can end."""
+    flat = " ".join(text.split())
     if not flat:
         return "` `"
     fence = "`" * (max((len(run) for run in BACKTICKS.findall(flat)), default=0) + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
     return f"{fence}{pad}{flat}{pad}{fence}"
+
+
+def _from_where_they_differ(one: str, other: str, limit: int) -> tuple[str, str]:
+    """Leave out what two long texts begin with, but for a little of it."""
+    if max(len(one), len(other)) <= limit:
+        return one, other
+    pairs = enumerate(zip(one, other, strict=False))
+    common = next((at for at, (a, b) in pairs if a != b), 0) - KEPT_IN_COMMON
+    return (one, other) if common <= 0 else (f"…{one[common:]}", f"…{other[common:]}")
 
 
 def _marked(value: JsonValue) -> JsonValue:

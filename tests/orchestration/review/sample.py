@@ -44,6 +44,7 @@ def access(number: int, risk: Risk = Risk.LOW, **more: object) -> AccessChange:
             "member": ACCOUNT.format(f"taker-{number}-sa"),
             "role": "roles/pubsub.publisher",
             "on": f"topic orders-{number}",
+            "kind": "topic",
             "why": "taker produces to orders",
             "risk": risk,
             "urn": f"urn:{number}",
@@ -96,7 +97,7 @@ def small_review() -> Review:
                 unknown_from="the image's digest, once it is built",
             ),
             AttributeChange(
-                path="template.containers[0].envs[1].value", item="MODE", before="a`|`b", after=3
+                path='template.containers[0].envs["MODE"].value', before="a`|`b", after=3
             ),
         ),
     )
@@ -124,6 +125,7 @@ def small_review() -> Review:
                 member="allUsers",
                 role="roles/run.invoker",
                 on="service taker",
+                kind="service",
                 flags=("public",),
             ),
             access(2),

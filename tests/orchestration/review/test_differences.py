@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from orchestration.automation.results import UNKNOWN_OUTPUT
-from orchestration.review.differences import leaves, resource_change, value_at
+from orchestration.review.differences import resource_change
 
 BUCKET = "gcp:storage/bucket:Bucket"
 SERVICE = "gcp:cloudrunv2/service:Service"
@@ -72,9 +70,9 @@ def test_an_unknown_value_says_where_it_will_come_from(step: Any) -> None:
     )
     by_path = {attribute.path: attribute for attribute in change.attributes}
     assert "image's digest" in by_path[image].unknown_from
-    assert "URL" in by_path[url].unknown_from
-    assert by_path[url].item == "STORE_URL"
-    assert by_path[url].before is None
+    named = 'template.containers[0].envs["STORE_URL"].value'
+    assert "URL" in by_path[named].unknown_from
+    assert by_path[named].before is None
 
 
 def test_without_paths_from_the_engine_the_inputs_are_compared(step: Any) -> None:
@@ -85,26 +83,54 @@ def test_without_paths_from_the_engine_the_inputs_are_compared(step: Any) -> Non
     assert [(a.before, a.after) for a in deleted.attributes] == [("b", None)]
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("a.b[1].c", 3),
-        ('labels["with.dot"]', "x"),
-        ("a.b[7].c", None),
-        ("a.nothing.here", None),
-        ("a", {"b": [{}, {"c": 3}]}),
-    ],
-)
-def test_paths_are_looked_up_as_the_engine_writes_them(path: str, value: Any) -> None:
-    """Indexes, quoted keys, and what is not there."""
-    assert value_at({"a": {"b": [{}, {"c": 3}]}, "labels": {"with.dot": "x"}}, path) == value
+def test_a_variable_in_the_middle_moves_none_of_the_others(step: Any) -> None:
+    """The engine names what stands at each index; a reader asks which variable is new."""
+
+    def variables(*names: str) -> dict[str, Any]:
+        return {"envs": [{"name": name, "value": name.lower()} for name in names]}
+
+    change = resource_change(
+        "s",
+        step(
+            "update",
+            SERVICE,
+            "taker",
+            before=variables("A", "C", "D"),
+            after=variables("A", "B", "C", "D"),
+            paths={
+                "envs[1].name": "update",
+                "envs[1].value": "update",
+                "envs[2].name": "update",
+                "envs[2].value": "update",
+                "envs[3]": "add",
+            },
+        ),
+    )
+    assert [(a.path, a.before, a.after) for a in change.attributes] == [
+        ('envs["B"].value', None, "b")
+    ]
 
 
-def test_every_leaf_has_a_path_that_leads_back_to_it() -> None:
-    """`leaves` and `value_at` agree."""
-    properties: dict[str, Any] = {"a": {"b": 1, "c.d": {"e": 2}}, "f": [1, 2]}
-    assert {path: value_at(properties, path) for path in leaves(properties)} == {
-        "a.b": 1,
-        'a["c.d"].e': 2,
-        "f": [1, 2],
-    }
+def test_only_what_the_engine_names_is_told(step: Any) -> None:
+    """What a provider takes for no difference is none."""
+    change = resource_change(
+        "s",
+        step(
+            "update",
+            "docker:index/image:Image",
+            "taker",
+            before={"build": {"context": "/old", "contextDigest": "1"}},
+            after={"build": {"context": "/new", "contextDigest": "2"}},
+            paths={"build.contextDigest": "update"},
+        ),
+    )
+    assert [a.path for a in change.attributes] == ["build.contextDigest"]
+
+
+def test_what_differs_in_the_cloud_only_is_told_by_the_engines_path(step: Any) -> None:
+    """Drift: what is asked for has not changed."""
+    inputs = {"labels": {"team": "blue"}}
+    change = resource_change(
+        "s", step("update", BUCKET, "b", before=inputs, after=inputs, paths={"labels.x": "delete"})
+    )
+    assert [a.path for a in change.attributes] == ["labels.x"]
