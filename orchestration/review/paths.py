@@ -49,41 +49,25 @@ def differing(
 ) -> Iterator[tuple[str, Json, Json]]:
     """Yield what differs between two values, each with its path and both values.
 
-    A text that holds a JSON list or object, as a table's columns do, is looked into. With `whole`
-    lists without names are one value, not many.
+    A text that holds a JSON list or object, as a table's columns do, is looked into.
 
     Args:
         before: the value as it was; None where there was none.
         after: the value as it will be.
         path: the path of both.
-        whole: whether lists whose items have no names are compared as wholes.
+        whole: whether a list is one value, not many.
     """
     if before == after:
         return
     old, new = _opened(before), _opened(after)
-    if not whole and isinstance(old, list) and new is None:
-        new = []
-    if not whole and isinstance(new, list) and old is None:
-        old = []
-    if old == new:
-        # Written otherwise, as with other spaces; that is a difference, too.
-        yield path, before, after
-        return
     if _is_mapping(old, new):
         was, now = (value if isinstance(value, dict) else {} for value in (old, new))
         for key in sorted(was.keys() | now.keys()):
             yield from differing(was.get(key), now.get(key), _inside(path, key), whole=whole)
         return
-    if isinstance(old, list) and isinstance(new, list):
-        had, has = _named(old), _named(new)
-        if had is not None and has is not None:
-            yield from _named_items(had, has, path, whole=whole)
-            return
-        if not whole and len(old) == len(new):
-            for index, (one, other) in enumerate(zip(old, new, strict=True)):
-                yield from differing(one, other, f"{path}[{index}]")
-            return
-    yield path, before, after
+    found = [] if whole else list(_in_lists(old, new, path))
+    # A text may say the same JSON in other words; that is a difference, too.
+    yield from found or [(path, before, after)]
 
 
 def contains_unknown(value: Json) -> bool:
@@ -95,16 +79,22 @@ def contains_unknown(value: Json) -> bool:
     return False
 
 
-def _named_items(
-    had: Mapping[str, Json], has: Mapping[str, Json], path: str, *, whole: bool
-) -> Iterator[tuple[str, Json, Json]]:
-    """Compare lists by the names of their items; another order is a difference of its own."""
-    for name in sorted(had.keys() | has.keys()):
-        yield from differing(had.get(name), has.get(name), _item(path, name), whole=whole)
-    stayed: list[Json] = [name for name in had if name in has]
-    order: list[Json] = [name for name in has if name in had]
-    if stayed != order:
-        yield path, stayed, order
+def _in_lists(old: Json, new: Json, path: str) -> Iterator[tuple[str, Json, Json]]:
+    """Compare lists item by item: by their names, else by their places if there are as many."""
+    was, now = ([] if value is None else value for value in (old, new))
+    if not isinstance(was, list) or not isinstance(now, list):
+        return
+    had, has = _named(was), _named(now)
+    if had is not None and has is not None:
+        for name in sorted(had.keys() | has.keys()):
+            yield from differing(had.get(name), has.get(name), _item(path, name))
+        stayed: list[Json] = [name for name in had if name in has]
+        order: list[Json] = [name for name in has if name in had]
+        if stayed != order:
+            yield path, stayed, order
+    elif len(was) == len(now):
+        for index, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from differing(one, other, f"{path}[{index}]")
 
 
 def _named(items: Sequence[Json]) -> dict[str, Json] | None:
