@@ -12,6 +12,7 @@ from orchestration.cli.commands import (
     engine,
     inspection,
     overrides,
+    pull_requests,
     secrets,
 )
 
@@ -27,6 +28,7 @@ token = typer.Typer(help="Keys to the coordination engine's API.", no_args_is_he
 
 app.command()(deployment.up)
 app.command()(deployment.preview)
+app.command()(pull_requests.comment)
 app.command()(architecture.generate)
 app.command()(architecture.check)
 app.command()(architecture.graph)

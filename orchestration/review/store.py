@@ -38,8 +38,25 @@ class PreviewStore:
         for old in list(self._newest_first())[KEPT_PREVIEWS:]:
             old.unlink(missing_ok=True)
 
-    def find(self, approved: str) -> Review:
+    def newest(self) -> Review:
+        """Give the preview that was stored last.
+
+        Raises:
+            PreviewUnknown: there is none.
+        """
+        for file in self._newest_first():
+            return read_review(file)
+        raise PreviewUnknown(
+            f"no preview is stored in environment {self._environment.name}",
+            hint="make one with `conductor preview`",
+        )
+
+    def find(self, approved: str, *, option: str = "--approved") -> Review:
         """Give the preview that is meant by a fingerprint, or that a file holds.
+
+        Args:
+            approved: the fingerprint, or the file's path.
+            option: how whoever said it did so.
 
         Raises:
             UsageError: it is neither a fingerprint nor a readable file.
@@ -58,7 +75,7 @@ class PreviewStore:
             return read_review(Path(approved))
         except FileNotFoundError as error:
             raise UsageError(
-                f"--approved {approved!r} is neither a fingerprint nor a file",
+                f"{option} {approved!r} is neither a fingerprint nor a file",
                 hint=f"a fingerprint has {DIGITS} hexadecimal digits; `preview` prints it",
             ) from error
 

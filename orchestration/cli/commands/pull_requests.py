@@ -1,0 +1,83 @@
+"""Commands around pull requests: the comment on one, and environments that outlived theirs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.console import reported
+from orchestration.cli.options import AsJson, Debug
+
+
+def comment(
+    github: Annotated[
+        bool,
+        typer.Option(
+            "--github",
+            help="Have it on the GitHub pull request, in the place of the one before; GITHUB_TOKEN "
+            "says who writes. Without this it is printed.",
+        ),
+    ] = False,
+    preview: Annotated[
+        str | None,
+        typer.Option(
+            "--preview",
+            metavar="FILE|FINGERPRINT",
+            help="What `preview --out` wrote, or a preview of --env; by default its newest.",
+        ),
+    ] = None,
+    env: Annotated[
+        str | None, typer.Option("--env", help="The environment that has stored the preview.")
+    ] = None,
+    repo: Annotated[
+        str | None,
+        typer.Option(
+            "--repo", metavar="OWNER/NAME", help="The repository; by default GITHUB_REPOSITORY."
+        ),
+    ] = None,
+    pull: Annotated[
+        int | None,
+        typer.Option(
+            "--pull",
+            min=1,
+            metavar="NUMBER",
+            help="The pull request; by default the one that has started the workflow.",
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            "--report",
+            metavar="URL",
+            help="Where the full report is: a comment that cannot hold everything leads there.",
+        ),
+    ] = None,
+    author: Annotated[
+        str | None,
+        typer.Option(
+            "--author",
+            metavar="LOGIN",
+            help="Who comments, for the token of an app, which may not ask; by default "
+            "github-actions[bot].",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say in a pull request's comment what a preview found; the one before is replaced."""
+    from orchestration.cli.commenting import CommentRequest, comment_on_pull
+
+    with reported(as_json=as_json, debug=debug):
+        comment_on_pull(
+            CommentRequest(
+                preview=preview,
+                environment=env,
+                on_github=github,
+                repository=repo,
+                pull=pull,
+                report=report,
+                author=author,
+            ),
+            as_json=as_json,
+        )
