@@ -57,19 +57,11 @@ def serve_api(
     if customer is not None and env is None:
         raise UsageError("--customer says whose an environment is", hint="name it with --env")
     acting_on = None if env is None else _acting_on(env)
-    is_exposed = host not in LOOPBACK_HOSTS
-    secret = os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
-    if webhook_url and not secret:
-        raise UsageError(
-            "a webhook needs a secret to sign with",
-            hint=f"set {WEBHOOK_SECRET_VARIABLE} to a long random text that the receiver knows",
-        )
-    settings = ServerSettings(
-        is_exposed=is_exposed,
-        allowed_agents=tuple(allowed_agents) or ServerSettings().allowed_agents,
+    settings = _settings(
+        is_exposed=host not in LOOPBACK_HOSTS,
+        allowed_agents=allowed_agents,
         webhook_url=webhook_url,
-        webhook_secret=secret,
-        rules=read_rules(rules) if rules else Rules(),
+        rules=rules,
     )
     url = database_location(state_dir, database_url, env)
     capabilities = capabilities_of(acting_on, customer, settings.rules)
@@ -77,30 +69,16 @@ def serve_api(
     backend = Backend(database, settings, capabilities)
     try:
         with database.reading() as tx:
-            is_embedded = not is_exposed and not tokens.any_exists(tx)
-        shown = f"[{host}]" if ":" in host else host
+            is_embedded = not settings.is_exposed and not tokens.any_exists(tx)
 
         def announce(taken_port: int) -> None:
-            served = f"http://{shown}:{taken_port}"
-            if as_json:
-                event = {
-                    "event": "serving",
-                    "url": served,
-                    "database": database.description,
-                    "tokens_required": not is_embedded,
-                    "environment": env,
-                }
-                sys.stdout.write(json.dumps(event) + "\n")
-                sys.stdout.flush()
-                return
-            output = console.output()
-            acts = f"; plans act on environment {env}" if env is not None else ""
-            output.print(f"serving on {served}, data in {escape(database.description)}{acts}")
-            if is_embedded:
-                output.print(
-                    "no token was created yet: whoever can call this machine is believed to be "
-                    "whom the request names; `conductor token create` ends that"
-                )
+            _announce(
+                f"http://{f'[{host}]' if ':' in host else host}:{taken_port}",
+                database.description,
+                env,
+                is_embedded=is_embedded,
+                as_json=as_json,
+            )
 
         with opened_executor(
             backend.coordinator,
@@ -115,6 +93,51 @@ def serve_api(
             serve(backend, host=host, port=port, on_ready=announce)
     finally:
         database.close()
+
+
+def _settings(
+    *,
+    is_exposed: bool,
+    allowed_agents: Sequence[str],
+    webhook_url: str | None,
+    rules: Path | None,
+) -> ServerSettings:
+    secret = os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
+    if webhook_url and not secret:
+        raise UsageError(
+            "a webhook needs a secret to sign with",
+            hint=f"set {WEBHOOK_SECRET_VARIABLE} to a long random text that the receiver knows",
+        )
+    return ServerSettings(
+        is_exposed=is_exposed,
+        allowed_agents=tuple(allowed_agents) or ServerSettings().allowed_agents,
+        webhook_url=webhook_url,
+        webhook_secret=secret,
+        rules=read_rules(rules) if rules else Rules(),
+    )
+
+
+def _announce(served: str, data: str, env: str | None, *, is_embedded: bool, as_json: bool) -> None:
+    """Say where the API is, and whom it believes."""
+    if as_json:
+        event = {
+            "event": "serving",
+            "url": served,
+            "database": data,
+            "tokens_required": not is_embedded,
+            "environment": env,
+        }
+        sys.stdout.write(json.dumps(event) + "\n")
+        sys.stdout.flush()
+        return
+    output = console.output()
+    acts = f"; plans act on environment {env}" if env is not None else ""
+    output.print(f"serving on {served}, data in {escape(data)}{acts}")
+    if is_embedded:
+        output.print(
+            "no token was created yet: whoever can call this machine is believed to be "
+            "whom the request names; `conductor token create` ends that"
+        )
 
 
 def _acting_on(env: str) -> ActingOn:
