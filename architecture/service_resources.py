@@ -6,6 +6,7 @@ Writing the file and running the tests are `orchestration.artifacts`' business.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Final
 
 from pydantic import JsonValue
@@ -106,6 +107,10 @@ def _director_expectations(arch: Architecture) -> dict[str, str]:
 
 def _entry(resource: Resource) -> dict[str, JsonValue]:
     entry = plain(resource)
+    if isinstance(resource, BigQueryTable) and resource.schema_file:
+        # Its folder is one of whoever deploys: it says nothing to a service, and would make
+        # another image in every checkout.
+        entry["schema_file"] = PurePath(resource.schema_file).name
     if isinstance(resource, BigQueryTable) and resource.schema_type:
         # Programs written for the upstream tool read this key even when it is empty.
         return _with_key_in_order(resource, entry, "schema_import_path")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
+from pulumi.output import UNKNOWN
 from pulumi_gcp import bigquery
 
 from components.tokens import Area, token
@@ -116,5 +118,10 @@ def _partitioning(wanted: Partitioning | None) -> bigquery.TableTimePartitioning
     )
 
 
-def _end_ms(expiration_s: float | None) -> int | None:
-    return None if expiration_s is None else round((time.time() + expiration_s) * _MS)
+def _end_ms(expiration_s: float | None) -> pulumi.Output[int] | None:
+    """Count from the moment at which the table is made, which no preview knows."""
+    if expiration_s is None:
+        return None
+    if pulumi.runtime.is_dry_run():
+        return pulumi.Output.from_input(cast("int", UNKNOWN))
+    return pulumi.Output.from_input(round((time.time() + expiration_s) * _MS))

@@ -36,6 +36,7 @@ from orchestration.releases.store import ReleaseStore
 from orchestration.review.approval import ApprovedPlans, ApprovedPrerequisites
 from orchestration.review.building import build_review
 from orchestration.review.model import Review
+from orchestration.review.places import Places
 from orchestration.review.policing import PolicyCheck
 from orchestration.review.preview import SystemPreview
 from orchestration.targets.prerequisites import PrerequisitesCheck, stacks_of
@@ -288,4 +289,9 @@ def _review(
         violations=PolicyCheck(environment, file.architecture).violations(),
         before=standing,
         deployer=target.deployer,
+        places=Places.of(
+            project=environment.settings.project_dir,
+            environment=environment.folder,
+            registry=str(target.stack_config().get("conductor:registry", "")),
+        ),
     )

@@ -11,6 +11,7 @@ import re
 from orchestration.automation.results import PlannedStep
 
 SERVICE_TYPE = "gcp:cloudrunv2/service:Service"
+TABLE_TYPE = "gcp:bigquery/table:Table"
 JOB_TYPE = "gcp:cloudscheduler/job:Job"
 IMAGE_PATH = re.compile(r"template\.containers\[\d+\]\.image$")
 ENVIRONMENT_PATH = re.compile(r"template\.containers(\[\d+\](\.envs.*)?)?$")
@@ -24,4 +25,6 @@ def source_of(step: PlannedStep, path: str) -> str:
         return "the URL of a service that is called, once that service is up"
     if step.type == JOB_TYPE and path.startswith("httpTarget"):
         return "the URL of the service that is called, once that service is up"
+    if step.type == TABLE_TYPE and path == "expirationTime":
+        return "so long after the table is made as the architecture says"
     return "what the cloud gives it, once it is made"
