@@ -9,21 +9,24 @@ from typing import Final
 from rehearsal.engine.errors import EXIT_USAGE, CommandFailedError
 
 _SWITCHES: Final = frozenset(
-    """all clear-pending-creates continue-on-error debug diff disable-integrity-checking emoji
-    exclude-dependents exclude-protected expect-no-changes fetch-tags force full-dates help json
-    logflow logtostderr no-color no-dependencies no-plugins no-select non-interactive otel-traces
-    path plaintext preserve-config preview-only profiling-all reinstall run-program secret
-    show-config show-full-output show-reads show-replacement-steps show-sames show-secrets
-    show-urns skip-config-validation skip-preview suppress-outputs suppress-progress
+    """all clear-pending-creates config-path continue-on-error debug diff disable-integrity-checking
+    emoji exclude-dependents exclude-protected expect-no-changes fetch-tags force full-dates help
+    json logflow logtostderr no-color no-dependencies no-plugins no-select non-interactive
+    otel-traces path plaintext preserve-config preview-only profiling-all reinstall remote remove
+    run-program secret show-config show-full-output show-reads show-replacement-steps show-sames
+    show-secrets show-urns skip-config-validation skip-preview suppress-outputs suppress-progress
     target-dependents use-language-version-tools yes""".split()  # noqa: SIM905 (one a word reads better)
+)
+_VALUED: Final = frozenset(
+    """client color config config-file cwd event-log exclude exec-agent exec-kind file import-file
+    memprofilerate message page page-size parallel plan policy-pack policy-pack-config profiling
+    replace save-plan secrets-provider stack target target-replace tracing verbose""".split()  # noqa: SIM905 (one a word reads better)
 )
 # Flags that mean this when they stand without `=`.
 _BARE: Final[Mapping[str, str]] = {
     "refresh": "true",
     "attach-debugger": "program",
     "suppress-permalink": "true",
-    "protect": "true",
-    "generate-code": "true",
 }
 _SHORT: Final[Mapping[str, str]] = {
     "C": "cwd",
@@ -41,6 +44,7 @@ _SHORT: Final[Mapping[str, str]] = {
     "v": "verbose",
     "y": "yes",
 }
+_KNOWN: Final = _SWITCHES | _VALUED | _BARE.keys()
 _GROUPS: Final = frozenset({"stack", "config", "plugin", "org", "policy", "state"})
 
 
@@ -50,6 +54,8 @@ class Arguments:
 
     positional: list[str] = field(default_factory=list)
     flags: dict[str, list[str]] = field(default_factory=dict)
+    # Misspelt, or known to the real engine alone: it is the command's turn to decline first.
+    unknown: list[str] = field(default_factory=list)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -115,6 +121,8 @@ def parse(words: Sequence[str]) -> Arguments:
             name = _SHORT.get(name, name)
             if word == "-f" and arguments.positional[:1] in (["stack"], ["config"]):
                 name = "force"
+        if name not in _KNOWN:
+            arguments.unknown.append(name)
         pairs = takes_pairs and name in {"secret", "plaintext", "json"}
         if not equals:
             value = _value_of(name, rest, is_switch=name in _SWITCHES and not pairs)
@@ -123,7 +131,7 @@ def parse(words: Sequence[str]) -> Arguments:
 
 
 def _value_of(name: str, rest: list[str], *, is_switch: bool) -> str:
-    if is_switch:
+    if is_switch or name not in _KNOWN:
         return "true"
     if name in _BARE:
         return _BARE[name]

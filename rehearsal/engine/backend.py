@@ -78,7 +78,9 @@ class FileBackend:
                 "no backend: set PULUMI_BACKEND_URL to a folder such as file://./state"
             )
         if not url.startswith("file://"):
-            raise DeclinedError(f"the backend {url}")
+            raise DeclinedError(
+                f"the backend {url}", "set PULUMI_BACKEND_URL to a folder such as file://./state"
+            )
         path = url.removeprefix("file://").partition("?")[0]
         root = Path(path).expanduser()
         if not root.is_absolute() and project:

@@ -23,13 +23,12 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from rehearsal.engine import arguments as command_line
-from rehearsal.engine import config_commands, stack_commands
+from rehearsal.engine import config_commands, declined, stack_commands
 from rehearsal.engine.checkpoint import VERSION
 from rehearsal.engine.errors import (
     EXIT_INTERNAL,
     EXIT_USAGE,
     CommandFailedError,
-    DeclinedError,
 )
 from rehearsal.engine.operations import Operation
 from rehearsal.engine.programs import Launcher, ZygoteLauncher
@@ -133,14 +132,15 @@ class EmbeddedPulumi(PulumiCommand):
         work = Workplace(parsed, folder, environ, out)
         name = parsed.command
         operation = _OPERATIONS.get(name)
-        if operation and not parsed.has("help"):
-            return self._operate(work, *operation)
         simple = _SIMPLE.get(name)
-        if simple is None and name[:1] == ("config",) and len(name) == 1:
-            simple = config_commands.list_all
-        if simple is None or parsed.has("help"):
-            raise DeclinedError(f"`pulumi {' '.join(name)}`")
-        simple(work)
+        if (simple is None and operation is None) or parsed.has("help"):
+            raise declined.command((*name, "--help") if parsed.has("help") else name)
+        if parsed.unknown:
+            raise declined.flag(parsed.unknown[0])
+        if operation:
+            return self._operate(work, *operation)
+        if simple:
+            simple(work)
         return 0
 
     def _operate(self, work: Workplace, kind: str, preview: bool) -> int:  # noqa: FBT001
@@ -152,6 +152,7 @@ class EmbeddedPulumi(PulumiCommand):
                 " running in non-interactive mode",
                 EXIT_USAGE,
             )
+        config_commands.set_by_flags(work)
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         out, work.out = work.out, lines.put
         operation = Operation(

@@ -58,13 +58,24 @@ def set_all(work: Workplace) -> None:
     settings = work.settings(ref)
     for flag in ("plaintext", "secret"):
         for pair in work.arguments.all(flag):
-            key, equals, text = pair.partition("=")
-            if not equals:
-                raise CommandFailedError(f"could not parse {pair} as `key=value`", EXIT_USAGE)
+            key, text = _pair(pair)
             _set(work, ref, settings, key, text, secret=flag == "secret")
     if document := work.arguments.get("json"):
         for key, item in _json_values(document).items():
             _set_document(work, ref, settings, key, item)
+    settings.save()
+
+
+def set_by_flags(work: Workplace) -> None:
+    """Save what an operation's `-c key=value` sets; `--config-path` makes its keys paths."""
+    pairs = work.arguments.all("config")
+    if not pairs:
+        return
+    ref = work.stack
+    settings = work.settings(ref)
+    for pair in pairs:
+        key, text = _pair(pair)
+        settings.set(key, text, project=work.project, is_path=work.arguments.has("config-path"))
     settings.save()
 
 
@@ -147,6 +158,13 @@ def _json_values(text: str) -> dict[str, JsonObject]:
     if not isinstance(document, dict):
         raise CommandFailedError("--json takes an object", EXIT_USAGE)
     return document
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise CommandFailedError(f"could not parse {text} as `key=value`", EXIT_USAGE)
+    return key, value
 
 
 def _operands(work: Workplace, count: int) -> list[str]:

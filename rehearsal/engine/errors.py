@@ -25,8 +25,10 @@ class CommandFailedError(Exception):
 class DeclinedError(CommandFailedError):
     """The embedded engine does not do this; a real `pulumi` does."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not supported by the embedded engine", EXIT_USAGE)
+    def __init__(self, what: str, instead: str = "") -> None:
+        """Decline `what`; without a better idea of what to do `instead`, name the real engine."""
+        instead = instead or "a real `pulumi` does it, on the same state"
+        super().__init__(f"{what} is not supported by the embedded engine: {instead}", EXIT_USAGE)
 
 
 class BailError(Exception):

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Final
 
+from rehearsal.engine import declined
 from rehearsal.engine.checkpoint import Snapshot
 from rehearsal.engine.deployment import Deployment
 from rehearsal.engine.errors import (
     EXIT_USAGE,
     CommandFailedError,
-    DeclinedError,
     DeploymentError,
 )
 from rehearsal.engine.targets import Targets, is_literal
 from rehearsal.engine.workplace import Workplace
-
-_DECLINED_FLAGS: Final = {
-    "client": "an inline program",
-    "policy-pack": "--policy-pack",
-    "attach-debugger": "--attach-debugger",
-    "run-program": "--run-program",
-    "import-file": "--import-file",
-    "remote": "--remote",
-}
 
 
 def refuse_declined(work: Workplace) -> None:
@@ -32,9 +22,9 @@ def refuse_declined(work: Workplace) -> None:
     Raises:
         CommandFailedError: one of them is given.
     """
-    for flag, what in _DECLINED_FLAGS.items():
+    for flag in declined.flags():
         if work.arguments.has(flag):
-            raise DeclinedError(what)
+            raise declined.flag(flag)
     if work.arguments.has("skip-preview") and work.arguments.has("preview-only"):
         raise CommandFailedError(
             "--skip-preview and --preview-only cannot be used together", EXIT_USAGE

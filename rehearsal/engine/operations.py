@@ -318,7 +318,9 @@ class Operation:
     def _program(self, deployment: Deployment, address: str) -> tuple[ProgramSpec, dict[str, str]]:
         folder, entry = deployment.project.program()
         if deployment.project.runtime != "python":
-            raise DeclinedError(f"the runtime '{deployment.project.runtime}'")
+            raise DeclinedError(
+                f"the runtime '{deployment.project.runtime}'", "write the program in Python"
+            )
         config = {key: value.text for key, value in deployment.config.items()}
         secret_keys = [key for key, value in deployment.config.items() if value.secret]
         spec = ProgramSpec(

@@ -31,7 +31,9 @@ def init(work: Workplace) -> None:
         raise CommandFailedError("missing stack name", EXIT_USAGE)
     provider = arguments.get("secrets-provider")
     if provider not in ("", "default", "passphrase"):
-        raise DeclinedError(f"the secrets provider {provider}")
+        raise DeclinedError(
+            f"the secrets provider {provider}", "leave it out and set PULUMI_CONFIG_PASSPHRASE"
+        )
     ref = work.ref(name)
     if work.backend.exists(ref):
         raise CommandFailedError(f"stack '{ref}' already exists")

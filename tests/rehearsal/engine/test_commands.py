@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,22 +160,72 @@ def test_foreign_export_is_not_imported(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "instead"),
     [
-        ["stack", "tag", "ls", "--json"],
-        ["new", "--yes"],
-        ["state", "unprotect", "x"],
-        ["preview", "--help"],
-        ["up", "--yes", "--client=127.0.0.1:1"],
-        ["stack", "init", "x", "--secrets-provider", "gcpkms://x"],
+        (["stack", "tag", "ls", "--json"], "a real `pulumi` does it, on the same state"),
+        (["stack", "rename", "y"], "create a stack of the new name"),
+        (["new", "--yes", "--dir", "x"], "copy the folder of a project"),
+        (["state", "unprotect", "x"], "take the option `protect` from the resource"),
+        (["import", "--file", "x", "--protect=true"], "the option `import_`"),
+        (["config", "env", "add", "x"], "edit the stack's configuration file"),
+        (["plugin", "install", "resource", "gcp"], "there is nothing to install"),
+        (["login"], "set PULUMI_BACKEND_URL"),
+        (["preview", "--help"], "a real `pulumi`"),
+        (["up", "--yes", "--client=127.0.0.1:1"], "put the program into a folder"),
+        (["up", "--yes", "--policy-pack", "x"], "check the steps that `preview --json` prints"),
+        (["refresh", "--yes", "--run-program"], "go by the state"),
+        (["destroy", "--yes", "--remove"], "run `stack rm`"),
+        (["up", "--yes", "--frobnicate"], "`--frobnicate` is not supported"),
+        (["stack", "init", "x", "--secrets-provider", "gcpkms://x"], "PULUMI_CONFIG_PASSPHRASE"),
     ],
 )
-def test_what_is_not_covered_is_declined(bench: Bench, words: list[str]) -> None:
-    """Everything else is refused clearly, with exit code 2."""
+def test_what_is_not_covered_is_declined(bench: Bench, words: list[str], instead: str) -> None:
+    """Everything else is refused with exit code 2, and with what to do instead."""
     bench.stack()
     with pytest.raises(auto.CommandError, match="not supported by the embedded engine") as caught:
         run(bench, *words, "--stack", "dev")
     assert "code: 2" in str(caught.value)
+    assert instead in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda stack: stack.rename("other"),
+        lambda stack: stack.workspace.list_tags("dev"),
+        lambda stack: stack.workspace.set_tag("dev", "a", "b"),
+        lambda stack: stack.add_environments("base"),
+        lambda stack: stack.workspace.list_environments("dev"),
+        lambda stack: stack.import_resources(resources=[]),
+        lambda stack: stack.workspace.install_plugin("gcp", "v10.2.0"),
+        lambda stack: stack.workspace.remove_plugin("gcp"),
+        lambda stack: stack.destroy(run_program=True),
+        lambda stack: stack.up(program=lambda: None),
+        lambda stack: stack.preview(policy_packs=["packs"]),
+    ],
+)
+def test_methods_that_are_not_covered_raise_a_command_error(
+    bench: Bench, call: Callable[[auto.Stack], object]
+) -> None:
+    """Whoever calls them through the Automation API learns so, and nothing changes."""
+    bench.program('Thing("t", name="t")')
+    stack = bench.stack()
+    before = bench.checkpoint_file().read_text()
+    with pytest.raises(auto.CommandError, match="not supported by the embedded engine: "):
+        call(stack)
+    assert bench.checkpoint_file().read_text() == before
+
+
+def test_configuration_given_with_an_operation_is_saved_first(bench: Bench) -> None:
+    """`up -c key=value` sets the value as `config set` does, `--config-path` a part of one."""
+    bench.stack()
+    bench.program('pulumi.export("size", config.require_int("size"))')
+    run(bench, "up", "--yes", "-s", "dev", "-c", "size=3")
+    assert bench.resources()["demo-dev"]["outputs"] == {"size": 3}
+    run(bench, "preview", "-s", "dev", "--config-path", "-c", "deep.er=4")
+    assert run(bench, "config", "get", "--path", "deep.er", "-s", "dev") == "4"
+    with pytest.raises(auto.CommandError, match="could not parse size as `key=value`"):
+        run(bench, "up", "--yes", "-s", "dev", "-c", "size")
 
 
 def test_update_needs_consent_without_a_terminal(bench: Bench) -> None:
