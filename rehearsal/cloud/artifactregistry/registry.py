@@ -19,6 +19,9 @@ from aiohttp import web
 from rehearsal.cloud.artifactregistry.images import digest_of, is_digest
 from rehearsal.cloud.artifactregistry.state import find_repository
 from rehearsal.cloud.artifactregistry.uploads import Uploads
+from rehearsal.cloud.call_log import OpenCall
+from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
 
 if TYPE_CHECKING:
@@ -35,6 +38,13 @@ _CONTENT_RANGE: Final = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?")
 _VERSION: Final = {"Docker-Distribution-API-Version": "registry/2.0"}
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _DENIED: Final = (401, 403)
+# The distribution specification's code of an injected error.
+_CODES: Final[Mapping[int, str]] = {
+    401: "UNAUTHORIZED",
+    403: "DENIED",
+    404: "NAME_UNKNOWN",
+    429: "TOOMANYREQUESTS",
+}
 _NO_TYPE: Final = "application/octet-stream"
 
 
@@ -60,7 +70,7 @@ class Registry:
         with self._cloud.log.call(f"registry {request.method}", principal, request.path) as entry:
             try:
                 entry.principal = self._principal(request, principal)
-                response = await self._answer(request, entry.principal)
+                response = await self._with_faults(request, entry)
                 entry.answered(response.status)
             except RegistryError as error:
                 entry.answered(error.status, str(error))
@@ -68,6 +78,17 @@ class Registry:
             entry.decision = "denied" if response.status in _DENIED else "allowed"
         response.headers.update(_VERSION)
         return response
+
+    async def _with_faults(self, request: web.BaseRequest, entry: OpenCall) -> web.StreamResponse:
+        """Answer, unless a rule has a fault for the call; its method is by HTTP's."""
+        method = f"artifactregistry.registry.{request.method.lower()}"
+        subject = Subject(method, request.path, entry.principal)
+        try:
+            async with self._cloud.faults.around(subject, entry.injected):
+                return await self._answer(request, entry.principal)
+        except ApiError as error:
+            code = _CODES.get(error.code, "UNKNOWN")
+            raise RegistryError(error.code, code, error.message) from error
 
     def _principal(self, request: web.BaseRequest, principal: str) -> str:
         """Container clients log in as user `oauth2accesstoken` with a token for password."""

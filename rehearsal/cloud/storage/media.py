@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from aiohttp import web
 
+from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import failed_precondition, invalid_argument, not_found, unauthenticated
+from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.storage.state import Objects
 
@@ -46,9 +50,11 @@ class Media:
             self._cloud.apis.require("storage.googleapis.com", "Cloud Storage JSON API")
             upload, download = _UPLOAD.fullmatch(path), _DOWNLOAD.fullmatch(path)
             if upload and request.method == "POST":
-                response = await self._upload(request, principal, unquote(upload[1]))
+                response = await self._upload(request, principal, unquote(upload[1]), entry)
             elif download and request.method == "GET":
-                response = self._download(request, principal, *map(unquote, download.groups()))
+                bucket, name = map(unquote, download.groups())
+                async with self._call("storage.objects.get", bucket, name, entry):
+                    response = self._download(request, principal, bucket, name)
             else:
                 raise not_found(f"No such method: {request.method} {path}")
             entry.decision = "allowed"
@@ -56,7 +62,7 @@ class Media:
         return response
 
     async def _upload(
-        self, request: web.BaseRequest, principal: str, bucket: str
+        self, request: web.BaseRequest, principal: str, bucket: str, entry: OpenCall
     ) -> web.StreamResponse:
         kind = request.query.get("uploadType", "media")
         content = await request.read()
@@ -66,13 +72,24 @@ class Media:
         elif kind != "media":
             raise failed_precondition(f"not implemented in the local cloud: uploadType={kind}")
         name = request.query.get("name") or given.get("name") or ""
-        self._require(principal, "storage.objects.create", bucket, name)
-        if self._objects.exists(bucket, name):
-            # Overwriting deletes what was there.
-            self._require(principal, "storage.objects.delete", bucket, name)
-        return web.json_response(
-            self._objects.put(bucket, name, content, given, dict(request.query))
-        )
+        async with self._call("storage.objects.insert", bucket, name, entry):
+            self._require(principal, "storage.objects.create", bucket, name)
+            if self._objects.exists(bucket, name):
+                # Overwriting deletes what was there.
+                self._require(principal, "storage.objects.delete", bucket, name)
+            return web.json_response(
+                self._objects.put(bucket, name, content, given, dict(request.query))
+            )
+
+    @asynccontextmanager
+    async def _call(
+        self, method: str, bucket: str, name: str, entry: OpenCall
+    ) -> AsyncIterator[None]:
+        """Log the block as this method's call, with the fault that a rule has for it."""
+        entry.method, entry.resource = method, f"projects/_/buckets/{bucket}/objects/{name}"
+        subject = Subject(method, entry.resource, entry.principal)
+        async with self._cloud.faults.around(subject, entry.injected):
+            yield
 
     def _download(
         self, request: web.BaseRequest, principal: str, bucket: str, name: str

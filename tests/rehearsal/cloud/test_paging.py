@@ -27,7 +27,7 @@ def _subscriptions(client: httpx.Client, number: int) -> httpx.Response:
 
 
 def _secrets(client: httpx.Client, number: int) -> httpx.Response:
-    body = {"replication": {"automatic": {}}}
+    body: dict[str, Any] = {"replication": {"automatic": {}}}
     params = {"secretId": f"s{number}"}
     return client.post(f"/secretmanager/v1/{PROJECT}/secrets", params=params, json=body)
 
