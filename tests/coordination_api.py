@@ -17,6 +17,7 @@ import uvicorn
 
 from orchestration.api.app import make_app
 from orchestration.api.backend import Backend, ServerSettings
+from orchestration.api.connections import BoundedHeads
 from orchestration.coordination.storage.database import Database, database_clock
 
 
@@ -40,7 +41,9 @@ def served(database: Database, settings: ServerSettings) -> Iterator[httpx.Clien
     """Serve the API on a port of its own while the block runs."""
     app = make_app(Backend(database, settings))
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=BoundedHeads, log_config=None, timeout_graceful_shutdown=5)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -16,7 +16,7 @@ from orchestration.agents.model import (
     Heartbeat,
     Registration,
 )
-from orchestration.api.calls import CurrentCall, json_reply
+from orchestration.api.calls import CurrentCall, RepeatableCall, json_reply
 from orchestration.api.messages import Message
 from orchestration.api.paging import Identifier
 from orchestration.coordination.identity import Caller
@@ -56,7 +56,7 @@ class AgentList(BaseModel):
 
 
 @router.post("/agents/register", status_code=201, response_model=Registered)
-def register(call: CurrentCall, registration: Registration) -> Response:
+def register(call: RepeatableCall, registration: Registration) -> Response:
     """Register an agent; it replaces the one that its owner had at the same address."""
 
     def act(tx: Transaction, caller: Caller) -> Registered:

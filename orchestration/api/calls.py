@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -123,15 +123,6 @@ class Call:
 async def _call(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=200,
-            pattern=r"^[\x21-\x7e]+$",
-            description="A repeated request with the same key is answered again, not done again.",
-        ),
-    ] = None,
 ) -> Call:
     if credentials is None and request.headers.get("authorization"):
         raise Unauthenticated("only bearer tokens are understood")
@@ -142,8 +133,25 @@ async def _call(
         path=request.url.path,
         host=request.url.hostname or "",
         token=credentials.credentials if credentials else None,
-        idempotency_key=idempotency_key,
+        idempotency_key=None,
     )
 
 
+async def _repeatable_call(
+    call: Annotated[Call, Depends(_call)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[\x21-\x7e]+$",
+            description="A repeated request with the same key is answered again, not done again.",
+        ),
+    ] = None,
+) -> Call:
+    return replace(call, idempotency_key=idempotency_key)
+
+
 CurrentCall = Annotated[Call, Depends(_call)]
+# Of the routes that act `once`; for any other one a key means nothing, whatever it looks like.
+RepeatableCall = Annotated[Call, Depends(_repeatable_call)]

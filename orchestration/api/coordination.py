@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from orchestration.agents.model import Name
-from orchestration.api.calls import JSON, CurrentCall, json_reply
+from orchestration.api.calls import JSON, CurrentCall, RepeatableCall, json_reply
 from orchestration.api.messages import Message
 from orchestration.api.paging import After, CustomerFilter, Identifier, Limit, next_place
 from orchestration.coordination.identity import Caller
@@ -87,7 +87,7 @@ class AuditList(BaseModel):
 
 
 @router.post("/coordinate", response_model=CoordinationResponse)
-def coordinate(call: CurrentCall, request: CoordinationRequest) -> Response:
+def coordinate(call: RepeatableCall, request: CoordinationRequest) -> Response:
     """Weigh recommendations: find conflicts, resolve them, ask for approvals, make plans."""
     reply = call.once(
         request,
@@ -136,14 +136,14 @@ def read_approval(call: CurrentCall, approval_id: Identifier) -> Response:
 
 
 @router.post("/approvals/{approval_id}/approve", response_model=Message)
-def approve(call: CurrentCall, approval_id: Identifier, body: ApproveRequest) -> Response:
+def approve(call: RepeatableCall, approval_id: Identifier, body: ApproveRequest) -> Response:
     """Approve a recommendation; the last approval that it needs makes its plan."""
     decision = Decision(Verdict.APPROVED, body.user_id, content_hash=body.content_hash)
     return _decide(call, approval_id, body, decision)
 
 
 @router.post("/approvals/{approval_id}/reject", response_model=Message)
-def reject(call: CurrentCall, approval_id: Identifier, body: RejectRequest) -> Response:
+def reject(call: RepeatableCall, approval_id: Identifier, body: RejectRequest) -> Response:
     """Reject a recommendation; one rejection is enough."""
     decision = Decision(
         Verdict.REJECTED, body.user_id, reason=body.reason, content_hash=body.content_hash
@@ -213,7 +213,9 @@ def read_audit_log(
     )
 
 
-def _decide(call: CurrentCall, approval_id: str, body: BaseModel, decision: Decision) -> Response:
+def _decide(
+    call: RepeatableCall, approval_id: str, body: BaseModel, decision: Decision
+) -> Response:
     def act(tx: Transaction, caller: Caller) -> Message:
         decided = call.backend.coordinator.process_approval(tx, caller, approval_id, decision)
         if decided.still_needed:

@@ -1,7 +1,7 @@
 """What the OpenAPI description says beyond what FastAPI reads off the routes.
 
 Problems in their own media type, which of them a route can answer with, who has to prove who they
-are, where an idempotency key counts, and an example of every body.
+are, and an example of every body.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ REASONS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Not at this moment; `Retry-After` says when to try again.",
 }
 # Those that act once under a key; the others are harmless to repeat.
-IDEMPOTENT: Final = frozenset({"coordinate", "approve", "reject", "register", "submit_task"})
 OPEN_TO_ALL: Final = frozenset({"health"})
 # What they act on may have lapsed.
 LAPSING: Final = frozenset({"approve", "reject"})
@@ -126,11 +125,6 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if name not in OPEN_TO_ALL:
         # Without any, where the server serves its own machine and no token was created.
         operation["security"] = [*operation["security"], {}]
-    if name not in IDEMPOTENT:
-        kept = [p for p in operation.get("parameters", ()) if p["name"] != "idempotency-key"]
-        operation.pop("parameters", None)
-        if kept:
-            operation["parameters"] = kept
     if name in EXAMPLES:
         operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLES[name]
     responses = operation["responses"]

@@ -10,6 +10,7 @@ import uvicorn
 
 from orchestration.api.app import make_app
 from orchestration.api.backend import Backend
+from orchestration.api.connections import BoundedHeads
 from orchestration.api.memory import collect_rarely
 from orchestration.api.refusals import AddressUnusable, TokenMissing
 from orchestration.coordination.storage import tokens
@@ -57,6 +58,7 @@ def serve(
     listening = _listen(host, port)
     config = uvicorn.Config(
         make_app(backend),
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         server_header=False,

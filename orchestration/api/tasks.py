@@ -16,7 +16,7 @@ from orchestration.agents.model import (
     TaskStatus,
     TaskSubmission,
 )
-from orchestration.api.calls import CurrentCall, json_reply
+from orchestration.api.calls import CurrentCall, RepeatableCall, json_reply
 from orchestration.api.messages import Message
 from orchestration.api.paging import After, Identifier, Limit, next_place
 from orchestration.coordination.facts import Facts
@@ -79,7 +79,7 @@ class TaskList(BaseModel):
 
 
 @router.post("/tasks", status_code=201, response_model=TaskAccepted)
-def submit_task(call: CurrentCall, submission: TaskSubmission) -> Response:
+def submit_task(call: RepeatableCall, submission: TaskSubmission) -> Response:
     """Have a capable agent do something; the least loaded one gets it."""
 
     def act(tx: Transaction, caller: Caller) -> TaskAccepted:

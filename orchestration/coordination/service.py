@@ -170,7 +170,8 @@ class Coordinator(Executing):
         return _Asked(still, void)
 
     def tidy_up(self, tx: Transaction) -> None:
-        """Close what was not decided in time, and forget agents whose requests are all closed."""
+        """Close what was not decided in time, and forget what nobody will ask for again."""
+        notifications.forget_old(tx)
         agents.forget_silent(tx, self._rules.longest_wait() + timedelta(days=1))
         # Last, since others wait for the audit log from here on.
         self.expire_lapsed(tx)

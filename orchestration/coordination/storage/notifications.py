@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -15,6 +15,9 @@ from orchestration.coordination.storage.database import Transaction
 from orchestration.coordination.storage.tables import notifications
 
 PENDING, DELIVERED, ABANDONED = "pending", "delivered", "abandoned"
+
+# The audit log keeps what happened for good; these are only there to ask why nothing arrived.
+KEPT_FOR: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,16 @@ def mark_failed(
         notifications.update()
         .where(notifications.c.id == notification_id)
         .values(**change, last_error=error)
+    )
+
+
+def forget_old(tx: Transaction) -> None:
+    """Drop notifications that arrived, or were given up, long ago."""
+    tx.connection.execute(
+        notifications.delete().where(
+            notifications.c.status.in_([DELIVERED, ABANDONED]),
+            notifications.c.due_at < tx.now - KEPT_FOR,
+        )
     )
 
 

@@ -16,7 +16,8 @@ from coordination_api import Received, Time, coordinate, listening, recommendati
 from structlog.testing import capture_logs
 
 from orchestration.api.backend import ServerSettings
-from orchestration.coordination.storage import tables
+from orchestration.coordination.service import Coordinator
+from orchestration.coordination.storage import notifications, tables
 from orchestration.coordination.storage.database import Database
 
 Wait = Callable[[Callable[[], object]], None]
@@ -131,3 +132,24 @@ def test_expiry_is_noted_when_it_is_looked_at_and_without_being_looked_at(
     assert [entry["action"] for entry in log] == ["coordinate", "expire"]
     listed = {"customer_id": "cust-1", "status": "expired"}
     assert client.get("/coordination/approvals", params=listed).json()["count"] == 1
+
+
+def test_ended_notifications_are_forgotten_and_waiting_ones_are_not(
+    database: Database, clock: Time
+) -> None:
+    """What arrived or was given up goes after a week; what still waits stays however long."""
+    fates = ("delivered", "abandoned", "pending")
+    with database.transaction() as tx:
+        messages = [notifications.Message(fate, {}) for fate in fates]
+        notifications.enqueue(tx, customer_id="cust-1", messages=messages)
+        for fate in fates:
+            tx.connection.execute(
+                tables.notifications.update()
+                .where(tables.notifications.c.event == fate)
+                .values(status=fate)
+            )
+    for days, left in ((6, list(fates)), (2, ["pending"])):
+        clock.pass_by(days=days)
+        with database.transaction() as tx:
+            Coordinator().tidy_up(tx)
+        assert [event for event, *_ in told(database)] == left
