@@ -2,7 +2,8 @@
 
 Types of package `fake`: properties named in `REPLACING` force a replacement, deletion first when
 the resource has `deleteFirst`. A property `fail` (create, update, delete, read, init) makes that
-call fail; `wait` names a file whose appearance a creation waits for.
+call fail; `wait` names a file whose appearance a creation waits for; with `foreseen` the id is
+known before the creation, so that what a dead run has made can be found.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class FakeProvider:
         identity = f"{type_}/{inputs['name']}"
         is_silent = inputs.get("fail") == "reply"
         if preview:
-            foreseen = identity if is_silent else UNKNOWN
+            foreseen = identity if is_silent or inputs.get("foreseen") else UNKNOWN
             return CreateResult("", {**inputs, "id": foreseen, "url": UNKNOWN})
         await self._work("create", urn, inputs)
         if identity in self._world.things:
