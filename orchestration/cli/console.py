@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from orchestration.concurrency import is_stopped_by_request, stop_waiting
 from orchestration.errors import ArchitectureInvalid, ConductorError, PrerequisitesMissing
+from orchestration.review.errors import PolicyDenied
 
 Handler: TypeAlias = "Callable[[int, FrameType | None], Any] | int | None"
 
@@ -37,7 +38,9 @@ def errors() -> Console:
 def show_error(error: ConductorError, *, as_json: bool = False) -> None:
     """Print an error: one line with its code, what belongs to it, and what to do."""
     findings = (
-        error.findings if isinstance(error, ArchitectureInvalid | PrerequisitesMissing) else ()
+        error.findings
+        if isinstance(error, ArchitectureInvalid | PolicyDenied | PrerequisitesMissing)
+        else ()
     )
     if as_json:
         problem = {
