@@ -28,6 +28,7 @@ from rehearsal.engine.values import (
 )
 
 _CREATIONS = frozenset({Op.CREATE, Op.CREATE_REPLACEMENT})
+_CONTINUATIONS = frozenset({Op.SAME, Op.UPDATE, Op.READ})
 
 
 class Result(Enum):
@@ -138,6 +139,9 @@ class Executor:
             deployment.events.step_finished(step)
 
     async def _perform(self, step: Step) -> None:
+        if step.op in _CONTINUATIONS and step.new is not None and step.old is not None:
+            # What another engine has recorded of the resource stays true of it.
+            step.new.extra = step.old.extra
         if step.op in DELETIONS:
             await self._delete(step)
         elif step.new is None or step.op is Op.IMPORT or step.op is Op.REPLACE:
