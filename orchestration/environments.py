@@ -61,6 +61,12 @@ class EnvironmentRecord(BaseModel):
     # As Pulumi names it: `gcpkms://projects/…/cryptoKeys/…`.
     secrets_provider: str = ""
     made_at: AwareDatetime
+    # From then on `conductor sweep` takes it down; None: never.
+    expires_at: AwareDatetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Say whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class LockHolder(BaseModel):
@@ -284,6 +290,14 @@ class Environment:
             # Not said again, it stays what it is; not said yet, it may be said now.
             if of_held and of_asked and of_held != of_asked:
                 raise self._mismatch(what, of_held, of_asked)
+
+    def expire_at(self, when: datetime) -> None:
+        """Note when an environment that was made may be taken down, in the place of what was noted.
+
+        Raises:
+            UsageError: there is no such environment.
+        """
+        self._write_record(self.require_record().model_copy(update={"expires_at": when}))
 
     def _write_record(self, record: EnvironmentRecord) -> None:
         write_atomically(self.record_file, record.model_dump_json(indent=2) + "\n")

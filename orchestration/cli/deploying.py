@@ -12,6 +12,7 @@ from architecture.model import Architecture
 from orchestration.artifacts.planner import HydratedFile, read_architecture
 from orchestration.automation.engines import EngineName, engine_for
 from orchestration.cli.console import output
+from orchestration.cli.expiring import expiry
 from orchestration.cli.progress import choose_progress
 from orchestration.cli.rehearsing import require_propagation
 from orchestration.cli.reporting import show_run
@@ -60,6 +61,7 @@ class Request:
     on_failure: str = OnFailure.ROLLBACK.value
     database_url: str | None = None
     approved: str | None = None
+    ttl: str | None = None
 
     def words(self) -> dict[str, str]:
         """Give the options for the run's record."""
@@ -195,10 +197,14 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
     Raises:
         ConductorError: the run was refused or failed.
     """
+    expires_at = expiry(request.ttl, datetime.now(UTC)) if request.ttl is not None else None
     opened = open_request(request)
     console = output()
     progress = choose_progress(console, as_json=as_json)
     with opened.environment.locked(f"conductor up --env {request.environment}"):
+        if expires_at is not None:
+            # Before anything is made: what fails half-way is to be swept, too.
+            opened.environment.expire_at(expires_at)
         try:
             with progress:
                 record = run_up(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orchestration.automation.engines import EngineName
 from orchestration.automation.results import HeldResource, StackResult
+from orchestration.automation.stacks import StackOperations
 from orchestration.cli.asking import ask
 from orchestration.cli.console import output
 from orchestration.cli.progress import JsonProgress, PlainProgress
 from orchestration.conductor.assembly import event_forwarder, stack_operations
-from orchestration.conductor.events import RunEventKind, RunLog
+from orchestration.conductor.events import Observer, RunEventKind, RunLog
 from orchestration.conductor.records import new_run_id
 from orchestration.durable.holding import held_environment
 from orchestration.environments import Environment, EnvironmentRecord, TargetName
@@ -42,25 +45,53 @@ def destroy(
     environment = Environment(env, Settings.from_environment())
     record = environment.require_record()
     environment.suffix(suffix)
-    console = output()
+    progress = JsonProgress() if as_json else PlainProgress(output())
+    doing = f"conductor destroy --env {env}"
+    with held_destruction(environment, doing, database_url, progress) as held:
+        waves = held.destruction.waves(dataflow)
+        for stack, resources in held.destruction.will_keep(waves).items():
+            message = f"{names_of(resources)} in stack {stack} will stay: protected"
+            held.log.emit(RunEventKind.WARNED, message=message)
+        if not yes:
+            _ask(record, dataflow, [stack for wave in waves for stack in wave])
+        results = held.destruction.run(waves)
+        held.tell(record, results, is_whole=dataflow is None)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDestruction:
+    """What takes an environment down that is held for it, and where it is told."""
+
+    destruction: Destruction
+    operations: StackOperations
+    log: RunLog
+
+    def tell(
+        self, record: EnvironmentRecord, results: Sequence[StackResult], *, is_whole: bool
+    ) -> None:
+        """Say what was deleted, and of what is left, why."""
+        left = self.operations.existing(f"{record.name}.") if is_whole else ()
+        for said in _told(record, results, self.destruction.protected, left):
+            self.log.emit(RunEventKind.NOTED, message=said)
+
+
+@contextmanager
+def held_destruction(
+    environment: Environment, doing: str, database_url: str | None, progress: Observer
+) -> Iterator[HeldDestruction]:
+    """Hold an environment that is to be taken down; `doing` is what others are told.
+
+    Raises:
+        EnvironmentBusy: somebody else changes the environment.
+    """
     target = target_of(environment)
-    progress = JsonProgress() if as_json else PlainProgress(console)
-    with held_environment(environment, f"conductor destroy --env {env}", database_url) as lease:
+    with held_environment(environment, doing, database_url) as lease:
         target.prepare()
         operations = stack_operations(environment, target, EngineName.AUTO)
         operations = operations.guarded(lease.require)
         log = RunLog(new_run_id(datetime.now(UTC)), [progress])
         destruction = Destruction(environment, operations, log, event_forwarder(log))
-        waves = destruction.waves(dataflow)
-        for stack, held in destruction.will_keep(waves).items():
-            message = f"{_named(held)} in stack {stack} will stay: protected"
-            log.emit(RunEventKind.WARNED, message=message)
-        if not yes:
-            _ask(record, dataflow, [stack for wave in waves for stack in wave])
-        results = destruction.run(waves)
-        kept = operations.existing(f"{env}.") if dataflow is None else ()
-        for said in _told(record, results, destruction.protected, kept):
-            log.emit(RunEventKind.NOTED, message=said)
+        yield HeldDestruction(destruction, operations, log)
 
 
 def _ask(record: EnvironmentRecord, dataflow: str | None, stacks: Sequence[str]) -> None:
@@ -91,7 +122,7 @@ def _told(
     )
     for stack, held in protected.items():
         yield (
-            f"kept {_named(held)} in stack {stack}: protected by `teardown_protection`;"
+            f"kept {names_of(held)} in stack {stack}: protected by `teardown_protection`;"
             f" without it, `conductor up` and another `conductor destroy` delete"
             f" {'it' if len(held) == 1 else 'them'}"
         )
@@ -110,5 +141,6 @@ def _left(record: EnvironmentRecord) -> str:
     return f", and gs://{record.state_bucket} and the key stay: no stack made them"
 
 
-def _named(held: Sequence[HeldResource]) -> str:
+def names_of(held: Sequence[HeldResource]) -> str:
+    """Name resources, each after its kind."""
     return ", ".join(f"{item.type.rpartition(':')[2]} {item.name}" for item in held)

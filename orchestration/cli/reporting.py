@@ -136,6 +136,11 @@ def show_status(env: str, *, as_json: bool) -> None:
         f"environment [bold]{env}[/]: architecture {held.architecture_name},"
         f" target {held.target.value}, project {held.project_id}"
     )
+    if held.expires_at is not None:
+        expires = "has expired" if held.has_expired(datetime.now(UTC)) else "expires"
+        console.print(
+            f"{expires} at {held.expires_at:%Y-%m-%d %H:%M:%S} UTC; `conductor sweep` takes it down"
+        )
     console.print(_run_line(run, environment))
     if held.target is not TargetName.LOCAL:
         for name, url in sorted(urls.items()):
@@ -199,6 +204,7 @@ def _status_json(
         "target": held.target.value,
         "architecture": held.architecture_name,
         "project_id": held.project_id,
+        "expires_at": held.expires_at.isoformat() if held.expires_at else None,
         "run": None
         if run is None
         else {

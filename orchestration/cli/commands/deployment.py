@@ -49,6 +49,15 @@ Approved = Annotated[
         help="Do exactly what this preview says, or stop with exit code 3 and what is different.",
     ),
 ]
+TimeToLive = Annotated[
+    str | None,
+    typer.Option(
+        "--ttl",
+        metavar="DURATION",
+        help="Have the environment expire after this time, as in 3d or 12h; `sweep` takes it down "
+        "then. Each `up --ttl` says it anew.",
+    ),
+]
 Skip = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,6 +104,7 @@ def up(
     director_timeout: DirectorTimeout = 600.0,
     on_failure: OnFailure = "rollback",
     approved: Approved = None,
+    ttl: TimeToLive = None,
     skip: Skip = None,
     only: Only = None,
     database_url: DatabaseUrl = None,
@@ -126,6 +136,7 @@ def up(
             on_failure=on_failure,
             database_url=database_url,
             approved=approved,
+            ttl=ttl,
         )
         if dry_run:
             from orchestration.cli.dry_running import dry_run as tell

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.console import reported
-from orchestration.cli.options import AsJson, Debug
+from orchestration.cli.options import AsJson, DatabaseUrl, Debug
 
 
 def comment(
@@ -81,3 +81,27 @@ def comment(
             ),
             as_json=as_json,
         )
+
+
+def sweep(
+    env: Annotated[
+        str | None, typer.Option("--env", help="Look at this environment only; by default at all.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say which environments have expired.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Destroy the environments whose time is over: those that `up --ttl` has made, and no other.
+
+    One that is busy, or holds protected resources, is left as it is: then it exits 3. It exits 1
+    when one could not be destroyed; the others are, even so.
+    """
+    from orchestration.cli.expiring import sweep as sweep_all
+
+    with reported(as_json=as_json, debug=debug):
+        code = sweep_all(env, only_tell=dry_run, database_url=database_url, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
