@@ -11,14 +11,13 @@ import typer
 
 from orchestration.cli.main import app
 
-FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```sh(?: rehearsed)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def conductor_calls(shell: str) -> Iterator[list[str]]:
     """Give the words after `conductor` of each call; redirections and pipes end one."""
     for line in shell.replace("\\\n", " ").splitlines():
-        words = re.search(r"(?:^|[ (])(?:\.venv/bin/)?conductor ([^|>;&)#]+)", line.strip())
-        if words and not line.strip().startswith(("#", "echo")):
+        if words := re.match(r"(?:\.venv/bin/)?conductor ([^|>;&#]+)", line.strip()):
             yield shlex.split(words.group(1))
 
 
