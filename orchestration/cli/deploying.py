@@ -197,7 +197,7 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
     Raises:
         ConductorError: the run was refused or failed.
     """
-    expires_at = expiry(request.ttl, datetime.now(UTC)) if request.ttl is not None else None
+    expires_at = expiry_of(request)
     opened = open_request(request)
     console = output()
     progress = choose_progress(console, as_json=as_json)
@@ -218,6 +218,15 @@ def deploy(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
             raise _interrupted(opened) from None
     if not as_json:
         show_run(console, record, opened.environment)
+
+
+def expiry_of(request: Request) -> datetime | None:
+    """Say when the environment is to expire; None where that is not said.
+
+    Raises:
+        UsageError: it is no time to live.
+    """
+    return expiry(request.ttl, datetime.now(UTC)) if request.ttl is not None else None
 
 
 def run_options(request: Request, opened: Opened, director_timeout_s: float) -> RunOptions:

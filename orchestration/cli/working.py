@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from orchestration.automation.engines import EngineName
 from orchestration.automation.results import OnStackEvent, StackResult
-from orchestration.cli.deploying import Opened, Request, open_request, run_options
+from orchestration.cli.deploying import Opened, Request, expiry_of, open_request, run_options
 from orchestration.cli.resuming import request_of
 from orchestration.concurrency import is_stopping, pause, stop_waiting
 from orchestration.conductor.assembly import RunOptions, stack_operations
@@ -58,8 +58,12 @@ def detach(request: Request, *, director_timeout_s: float, as_json: bool) -> Non
         architecture=request.architecture.resolve(),
         source_root=request.source_root.resolve() if request.source_root else None,
     )
+    expires_at = expiry_of(absolute)
     opened = open_request(absolute)
     options = run_options(absolute, opened, director_timeout_s)
+    if expires_at is not None:
+        # Its time begins now, however long the run waits for a worker.
+        opened.environment.expire_at(expires_at)
     run_id = new_run_id(datetime.now(UTC))
     inputs = {
         **options.words,
