@@ -21,6 +21,7 @@ case "$1" in
     [ -e ".records/$2.fetched" ] || { echo "records.sh: $2 was not fetched" >&2; exit 3; }
     gcloud storage rsync --recursive --delete-unmatched-destination-objects \
       --exclude '^(lock|pulumi-home/.*|contexts/.*|plans/.*)$' ".conductor/$2" "$place/$2"
+    rm -rf ".records/$2"
     mkdir -p ".records/$2"
     find environments -name "Pulumi.$2.*.yaml" -exec cp {} ".records/$2" \;
     gcloud storage rsync --recursive --delete-unmatched-destination-objects \
