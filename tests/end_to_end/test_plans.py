@@ -39,10 +39,10 @@ def serving(rehearsal: Rehearsal) -> Iterator[tuple[httpx.Client, subprocess.Pop
             server.terminate()
 
 
-def started(client: httpx.Client, action: str, **parameters: object) -> str:
+def started(client: httpx.Client, action: str, *, id_: str = "one", **parameters: object) -> str:
     """Recommend an action on the publisher, and give the plan that runs at once."""
     item = {
-        "id": action,
+        "id": f"{action}-{id_}",
         "agent_id": "cost-agent-1",
         "customer_id": "cust-1",
         "type": "cost",
@@ -117,3 +117,33 @@ def test_a_killed_plan_is_taken_up_kept_by_up_and_taken_back(rehearsal: Rehearsa
     assert service(rehearsal, "europe-west1") is not None
     assert service(rehearsal, "europe-west4") is None
     assert rehearsal.run("overrides", "list", "--json").stdout == ""
+
+
+# An action of each template of document 004, the default one last, with what it needs.
+TEMPLATES: dict[str, dict[str, object]] = {
+    "migrate_to_spot": {"region": "europe-west4", "probes": 3},
+    "scale_down": {"count": 2, "probes": 3},
+    "scale_up": {"count": 3},
+}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("action", TEMPLATES)
+def test_a_plan_killed_at_each_step_comes_to_its_end(rehearsal: Rehearsal, action: str) -> None:
+    """Step 6, item 6: kill -9 as each step of each template begins; then done, and taken back."""
+    assert rehearsal.without_preflight().up("--propagation", "none").returncode == 0
+    at, steps = 0, 1
+    while at < steps:
+        with serving(rehearsal) as (client, server):
+            plan_id = started(client, action, id_=str(at), **TEMPLATES[action])
+            when(client, plan_id, lambda plan, at=at: plan["steps"][at]["status"] != "pending")
+            server.kill()
+        with serving(rehearsal) as (client, _):
+            plan = when(client, plan_id, has_ended)
+            assert plan["status"] == "completed", plan
+            assert client.post(f"/coordination/plans/{plan_id}/rollback").status_code == 202
+            assert when(client, plan_id, has_ended)["status"] == "rolled_back"
+        assert service(rehearsal, "europe-west1") is not None
+        assert rehearsal.run("overrides", "list", "--json").stdout == ""
+        at, steps = at + 1, len(plan["steps"])
