@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from orchestration.automation.results import (
     HeldResource,
+    Json,
     OnStackEvent,
     StackResult,
     ignore_event,
@@ -34,9 +35,14 @@ PROVIDER_PREFIX = "pulumi:providers:"
 
 def bears_data(resource: HeldResource) -> bool:
     """Say whether deleting the resource would delete data."""
-    if resource.type == TOPIC_TYPE:
-        return bool(resource.inputs.get(RETENTION_KEY))
-    return resource.type in DATA_TYPES
+    return holds_data(resource.type, resource.inputs)
+
+
+def holds_data(type_: str, inputs: Mapping[str, Json]) -> bool:
+    """Say whether deleting a resource of a type, with these inputs, would delete data."""
+    if type_ == TOPIC_TYPE:
+        return bool(inputs.get(RETENTION_KEY))
+    return type_ in DATA_TYPES
 
 
 def without_data(resources: Sequence[HeldResource]) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from orchestration.conductor.parts import Prerequisites
+from orchestration.conductor.script import Unwinding
 from orchestration.conductor.state import PlanOutcome
 from orchestration.environments import Environment
 from orchestration.review.comparing import require_approved
@@ -66,18 +66,6 @@ class ApprovedPrerequisites:
         except BaseException:
             self._plans.clear()
             raise
-
-
-class Unwinding(Protocol):
-    """What takes back what a failed run has done (`conductor.script`)."""
-
-    def steps(self) -> list[str]:
-        """Name what is to be undone."""
-        ...
-
-    def undo(self, step: str) -> str:
-        """Undo one of them, and say how."""
-        ...
 
 
 class UnboundUnwinding:

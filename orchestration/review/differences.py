@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from orchestration.automation.results import Json, PlannedStep
-from orchestration.releases.data import DATA_TYPES, RETENTION_KEY, TOPIC_TYPE
+from orchestration.releases.data import holds_data
 from orchestration.review.model import AttributeChange, ResourceChange
 from orchestration.review.paths import (
     contains_unknown,
@@ -48,13 +48,6 @@ def resource_change(stack: str, step: PlannedStep) -> ResourceChange:
         holds_data=is_destructive and holds_data(step.type, step.before),
         repairs_drift=step.repairs_drift,
     )
-
-
-def holds_data(type_: str, inputs: Mapping[str, Json]) -> bool:
-    """Say whether deleting such a resource deletes data (design.md 4)."""
-    if type_ == TOPIC_TYPE:
-        return bool(inputs.get(RETENTION_KEY))
-    return type_ in DATA_TYPES
 
 
 def attribute_changes(step: PlannedStep) -> Iterator[AttributeChange]:

@@ -5,6 +5,8 @@ The same value, as JSON, is what `--format json` prints and what an approval is 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -146,10 +148,7 @@ class StackReview(_Value):
     @property
     def operations(self) -> dict[str, int]:
         """Count the changes by operation."""
-        counts: dict[str, int] = {}
-        for change in self.changes:
-            counts[change.operation] = counts.get(change.operation, 0) + 1
-        return dict(sorted(counts.items()))
+        return _counted(self.changes)
 
 
 class Impact(_Value):
@@ -231,8 +230,9 @@ class Review(_Value):
     @property
     def operations(self) -> dict[str, int]:
         """Count all changes by operation."""
-        counts: dict[str, int] = {}
-        for stack in self.stacks:
-            for operation, number in stack.operations.items():
-                counts[operation] = counts.get(operation, 0) + number
-        return dict(sorted(counts.items()))
+        return _counted(self.changes)
+
+
+def _counted(changes: Iterable[ResourceChange]) -> dict[str, int]:
+    """Count changes by operation, sorted by its name."""
+    return dict(sorted(Counter(change.operation for change in changes).items()))

@@ -6,6 +6,7 @@ where it was, and nobody knows how far the last step had come.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -124,16 +125,16 @@ class Action(Protocol):
         ...
 
 
-class RecordingAction:
+class RecordingAction(ABC):
     """An action that records values above the architecture; what it stood over returns."""
 
+    @abstractmethod
     def changes(self, parameters: Facts, services: Services) -> Iterator[Change]:
         """Name what is to be recorded, given the services as they are without this step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, parameters: Facts, before: Services) -> Done:
         """Say what was changed, from what, and what an undo goes back to."""
-        raise NotImplementedError
 
     def do(self, order: StepOrder, live: Live) -> Done:
         """Record and bring up."""
