@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from rehearsal.engine.arguments import parse
+from rehearsal.engine.cli.arguments import parse
 from rehearsal.engine.command import EmbeddedPulumi
 from rehearsal.engine.errors import CommandFailedError
 from rehearsal.engine.provider import ProviderFactory

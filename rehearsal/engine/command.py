@@ -22,18 +22,18 @@ from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
-from rehearsal.engine import arguments as command_line
-from rehearsal.engine import config_commands, declined, stack_commands
-from rehearsal.engine.checkpoint import VERSION
+from rehearsal.engine.cli import arguments as command_line
+from rehearsal.engine.cli import config_commands, declined, stack_commands
+from rehearsal.engine.cli.operations import Operation
+from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.errors import (
     EXIT_INTERNAL,
     EXIT_USAGE,
     CommandFailedError,
 )
-from rehearsal.engine.operations import Operation
-from rehearsal.engine.programs import Launcher, ZygoteLauncher
+from rehearsal.engine.programs.processes import Launcher, ZygoteLauncher
 from rehearsal.engine.provider import ProviderFactory
-from rehearsal.engine.workplace import Workplace
+from rehearsal.engine.state.checkpoint import VERSION
 
 _OPERATIONS: Final[Mapping[tuple[str, ...], tuple[str, bool]]] = {
     ("up",): ("update", False),

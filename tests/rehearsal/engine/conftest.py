@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engine_bench import Bench, shared_launcher
 from fake_provider import World
 
-from rehearsal.engine.programs import ZygoteLauncher
+from rehearsal.engine.programs.processes import ZygoteLauncher
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from fake_provider import World
 from pulumi import automation as auto
 
 from rehearsal.engine.command import EmbeddedPulumi
-from rehearsal.engine.programs import Launcher, ZygoteLauncher
+from rehearsal.engine.programs.processes import Launcher, ZygoteLauncher
 
 # One salt for all stacks, so that a test process derives its key once.
 SALT = "v1:MlqJpBLDLXg=:v1:OM7xVVNhmt7gaj+b:QHxpA6jBnX7kCpZz8o4sxcMsafc4jg=="
@@ -34,7 +34,7 @@ config = pulumi.Config()
 
 def shared_launcher() -> ZygoteLauncher:
     """Make a launcher that preloads only what the tests' programs need."""
-    return ZygoteLauncher(["pulumi", "pulumi.runtime", "rehearsal.engine.program_runner"])
+    return ZygoteLauncher(["pulumi", "pulumi.runtime", "rehearsal.engine.programs.runner"])
 
 
 class Bench:

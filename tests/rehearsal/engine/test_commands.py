@@ -12,7 +12,7 @@ import pytest
 from engine_bench import SALT, Bench
 from pulumi import automation as auto
 
-from rehearsal.engine import arguments
+from rehearsal.engine.cli import arguments
 
 
 def run(bench: Bench, *words: str) -> str:

@@ -19,10 +19,10 @@ import pytest
 from engine_bench import PASSPHRASE, Bench
 from fake_provider import World
 
-from rehearsal.engine import checkpoint
-from rehearsal.engine.codec import StateCodec
-from rehearsal.engine.passphrase import unlock
-from rehearsal.engine.programs import Launcher
+from rehearsal.engine.programs.processes import Launcher
+from rehearsal.engine.secrets.codec import StateCodec
+from rehearsal.engine.secrets.passphrase import unlock
+from rehearsal.engine.state import checkpoint
 
 BEFORE = """
 base = Thing("base", name="base", token=pulumi.Output.secret("s3cret"))

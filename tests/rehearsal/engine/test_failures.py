@@ -17,7 +17,7 @@ from engine_bench import Bench, shared_launcher, steps
 from fake_provider import World
 from pulumi import automation as auto
 
-from rehearsal.engine.programs import FreshInterpreter
+from rehearsal.engine.programs.processes import FreshInterpreter
 
 DRIVER = """
 import sys

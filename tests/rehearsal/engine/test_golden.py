@@ -14,10 +14,8 @@ from engine_bench import Bench
 from fake_provider import FakeProvider, World
 from pulumi import automation as auto
 
-from rehearsal.engine import checkpoint, gojson, passphrase
-from rehearsal.engine.codec import StateCodec
 from rehearsal.engine.command import EmbeddedPulumi
-from rehearsal.engine.programs import ZygoteLauncher
+from rehearsal.engine.programs.processes import ZygoteLauncher
 from rehearsal.engine.provider import (
     UNKNOWN,
     CheckResult,
@@ -29,7 +27,11 @@ from rehearsal.engine.provider import (
     ReadResult,
     Value,
 )
-from rehearsal.engine.values import Secret
+from rehearsal.engine.secrets import passphrase
+from rehearsal.engine.secrets.codec import StateCodec
+from rehearsal.engine.state import checkpoint
+from rehearsal.engine.values import gojson
+from rehearsal.engine.values.property_values import Secret
 
 TESTDATA = os.environ.get("CONDUCTOR_SHARED_TESTDATA", "")
 pytestmark = pytest.mark.skipif(

@@ -7,9 +7,9 @@ from engine_bench import Bench
 from fake_provider import World
 from pulumi import automation as auto
 
-from rehearsal.engine import checkpoint
-from rehearsal.engine.codec import StateCodec
-from rehearsal.engine.passphrase import unlock
+from rehearsal.engine.secrets.codec import StateCodec
+from rehearsal.engine.secrets.passphrase import unlock
+from rehearsal.engine.state import checkpoint
 
 
 def assert_sound(bench: Bench) -> None:

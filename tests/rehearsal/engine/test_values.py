@@ -9,11 +9,15 @@ from engine_bench import SALT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rehearsal.engine import clock, codec, configuration, goals, gojson, paths, urns, wire
+from rehearsal.engine import clock
+from rehearsal.engine.configuration import stack_configuration
 from rehearsal.engine.errors import CommandFailedError, DeploymentError
-from rehearsal.engine.passphrase import unlock
+from rehearsal.engine.planner import goals
 from rehearsal.engine.provider import UNKNOWN
-from rehearsal.engine.values import (
+from rehearsal.engine.secrets import codec
+from rehearsal.engine.secrets.passphrase import unlock
+from rehearsal.engine.values import gojson, paths, urns, wire
+from rehearsal.engine.values.property_values import (
     EngineValue,
     ResourceReference,
     Secret,
@@ -186,12 +190,12 @@ def test_durations_and_times_are_go_s() -> None:
 
 def test_config_paths_are_parsed() -> None:
     """Dots, indices and quoted keys; anything else is refused."""
-    assert configuration.parse_path('a.b[0]["c.d"]') == ["a", "b", 0, "c.d"]
-    assert [configuration.coerced(text) for text in ("true", "07", "7", "x")] == [
+    assert stack_configuration.parse_path('a.b[0]["c.d"]') == ["a", "b", 0, "c.d"]
+    assert [stack_configuration.coerced(text) for text in ("true", "07", "7", "x")] == [
         True,
         "07",
         7,
         "x",
     ]
     with pytest.raises(CommandFailedError, match="invalid config key path"):
-        configuration.parse_path("a[b")
+        stack_configuration.parse_path("a[b")

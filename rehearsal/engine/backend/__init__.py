@@ -1,0 +1,1 @@
+"""Where state lives: a folder laid out as the real engine's, and its locks."""

@@ -1,0 +1,217 @@
+"""State in a folder, laid out as the real engine's `file://` backend does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from rehearsal.engine import clock
+from rehearsal.engine.backend import locks
+from rehearsal.engine.configuration.project import Project
+from rehearsal.engine.errors import CommandFailedError, DeclinedError, stack_not_found
+from rehearsal.engine.files import sync_directory, write_atomically
+from rehearsal.engine.state import checkpoint
+from rehearsal.engine.values import gojson
+from rehearsal.engine.values.gojson import Json, JsonObject
+
+ORGANIZATION: Final = "organization"
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_CHECKPOINT_SUFFIX: Final = ".checkpoint.json"
+_HISTORY_SUFFIX: Final = ".history.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StackRef:
+    """A stack, by project and name."""
+
+    project: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str, project: str) -> StackRef:
+        """Read `stack`, `organization/stack` or `organization/project/stack`.
+
+        Raises:
+            CommandFailedError: the text names no stack.
+        """
+        parts = text.split("/")
+        if len(parts) > 1 and parts[0] != ORGANIZATION:
+            raise CommandFailedError(
+                f"organization name must be '{ORGANIZATION}' for stacks in a folder"
+            )
+        ref = cls(parts[1] if len(parts) == 3 else project, parts[-1])  # noqa: PLR2004 (org, project, stack)
+        if not _NAME.fullmatch(ref.name) or not _NAME.fullmatch(ref.project):
+            raise CommandFailedError(
+                f"'{text}' is no stack name: it may only contain alphanumeric,"
+                " hyphens, underscores, and periods"
+            )
+        return ref
+
+    def __str__(self) -> str:
+        return f"{ORGANIZATION}/{self.project}/{self.name}"
+
+
+class FileBackend:
+    """The stacks in one folder."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        self.url = url
+        self._root = root / ".pulumi"
+
+    @classmethod
+    def open(cls, project: Project | None, environ: Mapping[str, str]) -> FileBackend:
+        """Open the backend that environment, project or login name, in this order.
+
+        Raises:
+            CommandFailedError: there is none, it is no folder, or its layout is too old.
+        """
+        url = environ.get("PULUMI_BACKEND_URL") or (project.backend_url if project else "")
+        url = url or _logged_in(environ)
+        if not url:
+            raise CommandFailedError(
+                "no backend: set PULUMI_BACKEND_URL to a folder such as file://./state"
+            )
+        if not url.startswith("file://"):
+            raise DeclinedError(
+                f"the backend {url}", "set PULUMI_BACKEND_URL to a folder such as file://./state"
+            )
+        path = url.removeprefix("file://").partition("?")[0]
+        root = Path(path).expanduser()
+        if not root.is_absolute() and project:
+            root = project.root / root
+        if not root.is_dir():
+            raise CommandFailedError(f"unable to open bucket {url}: {root} is no directory")
+        backend = cls(url, root.resolve())
+        backend._check_layout()
+        return backend
+
+    def _check_layout(self) -> None:
+        meta = self._root / "meta.yaml"
+        if meta.is_file():
+            version = (yaml.safe_load(meta.read_text(encoding="utf-8")) or {}).get("version", 0)
+        else:
+            version = 0 if list(self._root.glob("stacks/*.json")) else 1
+        if version != 1:
+            raise CommandFailedError(
+                "the state folder has the legacy layout: run `pulumi state upgrade`"
+            )
+        if not meta.is_file():
+            write_atomically(meta, "version: 1\n")
+
+    def _checkpoint_file(self, ref: StackRef) -> Path:
+        return self._root / "stacks" / ref.project / f"{ref.name}.json"
+
+    def _history_folder(self, ref: StackRef) -> Path:
+        return self._root / "history" / ref.project / ref.name
+
+    def _tags_file(self, ref: StackRef) -> Path:
+        return self._root / "stacks" / ref.project / f"{ref.name}.pulumi-tags"
+
+    def lock(self, ref: StackRef) -> AbstractContextManager[None]:
+        """Hold the stack's lock for a `with` block."""
+        return locks.held(self._lock_folder(ref))
+
+    def break_locks(self, ref: StackRef) -> int:
+        """Remove every lock of a stack."""
+        return locks.release_all(self._lock_folder(ref))
+
+    def _lock_folder(self, ref: StackRef) -> Path:
+        return self._root / "locks" / ORGANIZATION / ref.project / ref.name
+
+    def exists(self, ref: StackRef) -> bool:
+        """Tell whether a stack exists."""
+        return self._checkpoint_file(ref).is_file()
+
+    def stacks(self, project: str | None = None) -> list[StackRef]:
+        """List the stacks of one project, or of all."""
+        found = self._root.glob(f"stacks/{project or '*'}/*.json")
+        return sorted(
+            (StackRef(file.parent.name, file.name.removesuffix(".json")) for file in found),
+            key=lambda ref: (ref.project, ref.name),
+        )
+
+    def modified_at(self, ref: StackRef) -> float:
+        """When the checkpoint was last written, in seconds since the epoch."""
+        return self._checkpoint_file(ref).stat().st_mtime
+
+    def load(self, ref: StackRef) -> JsonObject:
+        """Load a stack's deployment; a stack that was never brought up may have an empty one.
+
+        Raises:
+            CommandFailedError: there is no such stack.
+        """
+        try:
+            text = self._checkpoint_file(ref).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise stack_not_found(ref.name) from None
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise CommandFailedError(f"could not load the checkpoint of {ref}: {error}") from error
+        return checkpoint.deployment_of(document)
+
+    def save(self, ref: StackRef, deployment: JsonObject) -> None:
+        """Write a stack's checkpoint, keeping the one before as `.bak`."""
+        file = self._checkpoint_file(ref)
+        if file.exists():
+            _keep_previous(file)
+        document: JsonObject = {
+            "version": checkpoint.FORMAT,
+            "checkpoint": {"stack": str(ref), "latest": deployment},
+        }
+        write_atomically(file, gojson.dumps(document))
+
+    def remove(self, ref: StackRef) -> None:
+        """Remove a stack: its checkpoint becomes the `.bak`, its history goes."""
+        file = self._checkpoint_file(ref)
+        file.replace(file.with_name(f"{file.name}.bak"))
+        sync_directory(file.parent)
+        self._tags_file(ref).unlink(missing_ok=True)
+        shutil.rmtree(self._history_folder(ref), ignore_errors=True)
+
+    def record(self, ref: StackRef, entry: JsonObject) -> None:
+        """Add an entry to a stack's history, beside a copy and a backup of its checkpoint."""
+        at = clock.nanoseconds()
+        folder = self._history_folder(ref)
+        current = self._checkpoint_file(ref).read_text(encoding="utf-8")
+        write_atomically(folder / f"{ref.name}-{at}{_CHECKPOINT_SUFFIX}", current)
+        write_atomically(
+            self._root / "backups" / ref.project / ref.name / f"{ref.name}.{at}.json", current
+        )
+        # Last: an entry in the history promises the copies.
+        write_atomically(
+            folder / f"{ref.name}-{at}{_HISTORY_SUFFIX}", gojson.dumps(entry, indent=4)
+        )
+
+    def history(
+        self, ref: StackRef, *, start: int = 0, stop: int | None = None
+    ) -> list[JsonObject]:
+        """Read a stack's history, newest entry first, or a part of it."""
+        files = sorted(self._history_folder(ref).glob(f"*{_HISTORY_SUFFIX}"), reverse=True)
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files[start:stop]]
+
+
+def _keep_previous(file: Path) -> None:
+    backup = file.with_name(f"{file.name}.bak")
+    temporary = file.with_name(f"{file.name}.bak.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    temporary.hardlink_to(file)
+    temporary.replace(backup)
+
+
+def _logged_in(environ: Mapping[str, str]) -> str:
+    home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        document: Json = json.loads((home / "credentials.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(document.get("current") or "") if isinstance(document, Mapping) else ""

@@ -1,0 +1,76 @@
+"""Locks of a stack: one update at a time, across processes and machines sharing the folder."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rehearsal.engine import clock
+from rehearsal.engine.errors import CommandFailedError
+from rehearsal.engine.files import write_atomically
+from rehearsal.engine.values import gojson
+from rehearsal.engine.values.gojson import JsonObject
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a stack's lock: look, write our own, look again.
+
+    Raises:
+        CommandFailedError: somebody else holds it, in the words the Automation API looks for.
+    """
+    own = folder / f"{uuid.uuid4()}.json"
+    _refuse_others(folder, own)
+    content: JsonObject = {
+        "pid": os.getpid(),
+        "username": getpass.getuser(),
+        "hostname": socket.gethostname(),
+        "timestamp": clock.rfc3339(),
+    }
+    write_atomically(own, gojson.dumps(content))
+    try:
+        _refuse_others(folder, own)
+        yield
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def release_all(folder: Path) -> int:
+    """Delete every lock of a stack, whoever holds it; return how many there were."""
+    locks = _locks(folder)
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    return len(locks)
+
+
+def _locks(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json")) if folder.is_dir() else []
+
+
+def _refuse_others(folder: Path, own: Path) -> None:
+    others = [lock for lock in _locks(folder) if lock != own]
+    if not others:
+        return
+    lines = [
+        (
+            f"the stack is currently locked by {len(others)} lock(s). Either wait for the other"
+            " process(es) to end or delete the lock file with `pulumi cancel`."
+        ),
+        *(_describe(lock) for lock in others),
+    ]
+    raise CommandFailedError("\n".join(lines))
+
+
+def _describe(lock: Path) -> str:
+    try:
+        content = json.loads(lock.read_text(encoding="utf-8"))
+        holder = f"{content['username']}@{content['hostname']} (pid {content['pid']})"
+        return f"  {lock.as_uri()}: created by {holder} at {content['timestamp']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"  {lock.as_uri()}: unreadable"

@@ -1,0 +1,1 @@
+"""The commands: arguments in, words and an exit code out."""

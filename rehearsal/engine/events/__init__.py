@@ -1,0 +1,1 @@
+"""What an operation tells while it runs: the stream, and how people and programs read it."""

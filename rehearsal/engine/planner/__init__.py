@@ -1,0 +1,1 @@
+"""Deciding what is to happen to each resource, without doing it."""

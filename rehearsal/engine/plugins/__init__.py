@@ -1,0 +1,1 @@
+"""The providers of a deployment, ours and the engine's own."""

@@ -1,0 +1,1 @@
+"""Programs: their processes, and the gRPC services that they talk to."""

@@ -1,0 +1,171 @@
+"""The checkpoint of a stack: what is deployed, and what was under way when it was written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from rehearsal.engine import clock
+from rehearsal.engine.errors import CommandFailedError
+from rehearsal.engine.secrets.codec import StateCodec
+from rehearsal.engine.state import states
+from rehearsal.engine.state.states import ResourceState
+from rehearsal.engine.values import urns
+from rehearsal.engine.values.gojson import Json, JsonObject
+
+VERSION: Final = "3.260.0"
+FORMAT: Final = 3
+_READABLE_FORMATS: Final = (3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOperation:
+    """A step that had begun and not ended; `kind` is creating, updating, deleting, …."""
+
+    resource: ResourceState
+    kind: str
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The resources of a stack, in an order in which they could be made."""
+
+    salt: str
+    resources: list[ResourceState] = field(default_factory=list)
+    pending: list[PendingOperation] = field(default_factory=list)
+    metadata: JsonObject = field(default_factory=dict)
+    extra: JsonObject = field(default_factory=dict)
+
+    def root(self) -> ResourceState | None:
+        """Return the stack's own resource, which holds its outputs."""
+        return next(
+            (item for item in self.resources if item.type == urns.ROOT_TYPE and not item.delete),
+            None,
+        )
+
+
+def manifest() -> JsonObject:
+    """Describe who writes a checkpoint, and when."""
+    magic = hashlib.sha256(VERSION.encode()).hexdigest()
+    return {"time": clock.rfc3339(), "magic": magic, "version": VERSION}
+
+
+def deployment_of(document: Mapping[str, Json]) -> JsonObject:
+    """Take the deployment out of a checkpoint or an export, refusing formats we cannot read.
+
+    Raises:
+        CommandFailedError: the format or one of its features is unknown.
+    """
+    version = document.get("version")
+    if version not in _READABLE_FORMATS:
+        raise CommandFailedError(f"unsupported checkpoint version {version}")
+    features = document.get("features")
+    if features:
+        names = ", ".join(str(name) for name in features) if isinstance(features, list) else ""
+        raise CommandFailedError(f"unsupported features: {names}")
+    if "deployment" in document:
+        deployment = document["deployment"]
+    else:
+        checkpoint = document.get("checkpoint")
+        deployment = checkpoint.get("latest") if isinstance(checkpoint, Mapping) else None
+    return dict(deployment) if isinstance(deployment, Mapping) else {}
+
+
+def salt_of(deployment: Mapping[str, Json]) -> str:
+    """Find the salt of the passphrase in a deployment; empty when there is none.
+
+    Raises:
+        CommandFailedError: its secrets are kept by another kind of manager.
+    """
+    providers = deployment.get("secrets_providers")
+    if not isinstance(providers, Mapping) or not providers.get("type"):
+        return ""
+    if providers["type"] != "passphrase":
+        raise CommandFailedError(f"unsupported secrets provider: {providers['type']}")
+    state = providers.get("state")
+    return str(state.get("salt", "")) if isinstance(state, Mapping) else ""
+
+
+def read(deployment: Mapping[str, Json], codec: StateCodec) -> Snapshot:
+    """Read the deployment of a checkpoint."""
+    known = {"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}
+    return Snapshot(
+        salt=salt_of(deployment),
+        resources=[states.read(item, codec) for item in _objects(deployment.get("resources"))],
+        pending=[
+            PendingOperation(
+                states.read(item["resource"], codec),  # type: ignore[arg-type]
+                str(item["type"]),
+            )
+            for item in _objects(deployment.get("pending_operations"))
+        ],
+        metadata=_object(deployment.get("metadata")),
+        extra={key: value for key, value in deployment.items() if key not in known},
+    )
+
+
+def write(
+    snapshot: Snapshot,
+    codec: StateCodec | None,
+    *,
+    write_state: Callable[[ResourceState], Json] | None = None,
+    written_by: Mapping[str, Json] | None = None,
+) -> JsonObject:
+    """Write the deployment of a checkpoint.
+
+    Args:
+        snapshot: what to write.
+        codec: encrypts the secrets; without it they are written in the clear.
+        write_state: writes one resource, when the caller has a quicker way.
+        written_by: the manifest, when an earlier writer's is to be kept.
+    """
+    write_one = write_state or partial(states.write, codec=codec)
+    deployment: JsonObject = {"manifest": dict(written_by or manifest())}
+    if snapshot.salt:
+        deployment["secrets_providers"] = {"type": "passphrase", "state": {"salt": snapshot.salt}}
+    if snapshot.resources:
+        deployment["resources"] = [write_one(item) for item in snapshot.resources]
+    if snapshot.pending:
+        deployment["pending_operations"] = [
+            {"resource": write_one(item.resource), "type": item.kind} for item in snapshot.pending
+        ]
+    return {**deployment, "metadata": snapshot.metadata, **snapshot.extra}
+
+
+def violations(resources: Sequence[ResourceState]) -> list[str]:
+    """Name everything that would make the real engine refuse these resources."""
+    found: list[str] = []
+    seen: set[str] = set()
+    live: set[str] = set()
+    references: set[str] = set()
+    for state in resources:
+        if not state.custom and state.id:
+            found.append(f"component {state.urn} has an id")
+        if state.provider and state.provider not in references and not state.pending_replacement:
+            found.append(f"resource {state.urn} refers to unknown provider {state.provider}")
+        found.extend(
+            f"resource {state.urn} refers to {required}, which is missing or comes later"
+            for required in dict.fromkeys(state.required())
+            if required not in seen and required != state.provider_urn
+        )
+        if not state.delete and state.urn in live:
+            found.append(f"resource {state.urn} occurs twice")
+        seen.add(state.urn)
+        if not state.delete:
+            live.add(state.urn)
+        if state.is_provider:
+            references.add(urns.reference(state.urn, state.id))
+    return found
+
+
+def _objects(value: Json) -> list[JsonObject]:
+    if not isinstance(value, list):
+        return []
+    return [dict(item) for item in value if isinstance(item, Mapping)]
+
+
+def _object(value: Json) -> JsonObject:
+    return dict(value) if isinstance(value, Mapping) else {}
