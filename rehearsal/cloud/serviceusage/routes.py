@@ -20,6 +20,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     "serviceusage.services.batchEnable": Requirement("serviceusage.services.enable", _PROJECT),
     "serviceusage.services.disable": Requirement("serviceusage.services.disable", _PROJECT),
     "serviceusage.services.get": Requirement("serviceusage.services.get", _PROJECT),
+    "serviceusage.services.batchGet": Requirement("serviceusage.services.get", _PROJECT),
     "serviceusage.services.list": Requirement("serviceusage.services.list", _PROJECT),
     "serviceusage.operations.get": Requirement("serviceusage.operations.get", _PROJECT),
 }
@@ -58,6 +59,10 @@ class _ServiceUsage:
 
     async def get(self, call: Call) -> JsonObject:
         return self._body(call.params["name"].rpartition("/")[2])
+
+    async def batch_get(self, call: Call) -> JsonObject:
+        names = [name for name in call.query.get("names", "").split(",") if name]
+        return {"services": [self._body(name.rpartition("/")[2]) for name in names]}
 
     async def list(self, call: Call) -> JsonObject:
         if call.query.get("filter", "") not in ("", "state:ENABLED"):
@@ -100,6 +105,7 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
         "serviceusage.services.batchEnable": usage.batch_enable,
         "serviceusage.services.disable": usage.disable,
         "serviceusage.services.get": usage.get,
+        "serviceusage.services.batchGet": usage.batch_get,
         "serviceusage.services.list": usage.list,
         "serviceusage.operations.get": usage.get_operation,
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from google_clients import Clients
 
 from rehearsal.cloud.iam.propagation import Propagation
 from rehearsal.cloud.local_cloud import LocalCloud
@@ -136,6 +137,14 @@ def local_cloud(tmp_path: Path) -> Iterator[RunningCloud]:
     with running(tmp_path / "cloud") as cloud:
         cloud.enable(*APIS)
         yield cloud
+
+
+@pytest.fixture
+def clients(local_cloud: RunningCloud) -> Iterator[Clients]:
+    """Google's own clients of that cloud, of every API that any of them speaks."""
+    local_cloud.enable("bigquery", "storage")
+    with ExitStack() as closing:
+        yield Clients(local_cloud, closing)
 
 
 @pytest.fixture

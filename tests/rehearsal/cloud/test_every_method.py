@@ -8,8 +8,11 @@ from typing import Any
 from rehearsal.cloud.discovery.documents import Method, Routes
 from rehearsal.cloud.registry import all_handlers, all_requirements
 
-# Google asks for no permission: testing tells what the caller has, predefined roles are public.
-_OPEN = re.compile(r".*\.testIamPermissions|iam\.roles\.get")
+# Google asks for no permission: testing tells what the caller has, predefined roles are public, and
+# of projects everybody gets those that he may see.
+_OPEN = re.compile(
+    r".*\.testIamPermissions|iam\.roles\.get|.*resourcemanager\.projects\.(list|search)"
+)
 
 
 def _address(method: Method) -> str:
