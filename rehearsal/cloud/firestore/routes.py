@@ -80,7 +80,7 @@ class _Databases:
             "earliestVersionTime": now,
             "versionRetentionPeriod": "3600s",
         }
-        return self._saved(database)
+        return self._saved(database, "CreateDatabaseMetadata")
 
     async def _list(self, _call: Call) -> JsonObject:
         databases = [database for _, database in self._store.items(_KIND)]
@@ -91,15 +91,18 @@ class _Databases:
 
     async def _patch(self, call: Call) -> JsonObject:
         current = self._database(call.params["name"])
+        _check_etag(current, call.body.get("etag", ""))
         updated = masked(current, call.body, call.update_mask)
-        return self._saved(updated | {"updateTime": rfc3339(self._cloud.clock())})
+        updated["updateTime"] = rfc3339(self._cloud.clock())
+        return self._saved(updated, "UpdateDatabaseMetadata")
 
     async def _delete(self, call: Call) -> JsonObject:
         database = self._database(call.params["name"])
+        _check_etag(database, call.query.get("etag", ""))
         if database["deleteProtectionState"] == "DELETE_PROTECTION_ENABLED":
             raise failed_precondition("The database is protected against deletion.")
         self._store.delete(_KIND, database["name"])
-        return self._finished(database)
+        return self._finished(database, "DeleteDatabaseMetadata")
 
     async def _get_operation(self, call: Call) -> JsonObject:
         return self._cloud.operations.get(call.params["name"])
@@ -110,15 +113,22 @@ class _Databases:
             raise not_found(f"Project or database '{name}' does not exist.")
         return database
 
-    def _saved(self, database: JsonObject) -> JsonObject:
+    def _saved(self, database: JsonObject, metadata: str) -> JsonObject:
         database["etag"] = base64.b64encode(secrets.token_bytes(8)).decode()
         self._store.put(_KIND, database["name"], database)
-        return self._finished(database)
+        return self._finished(database, metadata)
 
-    def _finished(self, database: JsonObject) -> JsonObject:
+    def _finished(self, database: JsonObject, metadata: str) -> JsonObject:
         return self._cloud.operations.finished(
-            database["name"], {"@type": f"{_MESSAGES}.Database", **database}
+            database["name"],
+            {"@type": f"{_MESSAGES}.Database", **database},
+            metadata={"@type": f"{_MESSAGES}.{metadata}"},
         )
+
+
+def _check_etag(current: JsonObject, etag: str) -> None:
+    if etag and etag != current["etag"]:
+        raise failed_precondition("The etag does not match the database's current one.")
 
 
 def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:

@@ -10,6 +10,7 @@ from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.errors import invalid_argument
 from rehearsal.cloud.field_masks import masked
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
+from rehearsal.cloud.list_filters import filtered
 from rehearsal.cloud.secretmanager.state import Secrets
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
             raise invalid_argument(f"The provided Secret ID [{secret_id}] does not match.")
         return secrets.create(f"{call.params['parent']}/secrets/{secret_id}", call.body)
 
-    async def in_project(_call: Call) -> JsonObject:
-        found = secrets.all()
+    async def in_project(call: Call) -> JsonObject:
+        found = filtered(secrets.all(), call.query.get("filter", ""))
         return {"secrets": found, "totalSize": len(found)} if found else {}
 
     async def get(call: Call) -> JsonObject:
@@ -56,11 +57,10 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     async def patch(call: Call) -> JsonObject:
         name = call.params["name"]
         updated = masked(secrets.get(name), call.body, call.update_mask)
-        secrets.put(name, updated)
-        return updated
+        return secrets.replace(name, updated, call.body.get("etag", ""))
 
     async def delete(call: Call) -> JsonObject:
-        secrets.delete(call.params["name"])
+        secrets.delete(call.params["name"], call.query.get("etag", ""))
         return {}
 
     return {
@@ -79,7 +79,7 @@ def _version_handlers(secrets: Secrets) -> dict[str, Handler]:
         return secrets.add_version(call.params["parent"], call.body.get("payload") or {})
 
     async def of_secret(call: Call) -> JsonObject:
-        found = secrets.versions(call.params["parent"])
+        found = filtered(secrets.versions(call.params["parent"]), call.query.get("filter", ""))
         return {"versions": found, "totalSize": len(found)} if found else {}
 
     async def get(call: Call) -> JsonObject:
@@ -90,7 +90,7 @@ def _version_handlers(secrets: Secrets) -> dict[str, Handler]:
 
     def setting(state: str) -> Handler:
         async def set_state(call: Call) -> JsonObject:
-            return secrets.set_state(call.params["name"], state)
+            return secrets.set_state(call.params["name"], state, call.body.get("etag", ""))
 
         return set_state
 

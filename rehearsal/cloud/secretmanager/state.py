@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.checksums import crc32c
 from rehearsal.cloud.errors import (
     already_exists,
     failed_precondition,
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _SECRETS: Final = "secretmanager.secrets"
 _VERSIONS: Final = "secretmanager.versions"
 _LATEST: Final = "latest"
+_LARGEST_PAYLOAD: Final = 65536
 
 
 class Secrets:
@@ -43,8 +46,7 @@ class Secrets:
             "name": self._numbered(name),
             "createTime": rfc3339(self._cloud.clock()),
         }
-        self._store.put(_SECRETS, name, secret)
-        return secret
+        return self._put(name, secret)
 
     def get(self, name: str) -> JsonObject:
         """Return a secret.
@@ -57,17 +59,27 @@ class Secrets:
             raise not_found(f"Secret [{self._numbered(name)}] not found.")
         return secret
 
-    def put(self, name: str, secret: JsonObject) -> None:
-        """Replace a secret."""
+    def replace(self, name: str, secret: JsonObject, etag: str) -> JsonObject:
+        """Replace a secret, if the etag is that of before (an empty one fits).
+
+        Raises:
+            ApiError: 400; somebody else changed it.
+        """
+        _check_etag(self.get(name), etag)
+        return self._put(name, secret)
+
+    def _put(self, name: str, secret: JsonObject) -> JsonObject:
+        secret["etag"] = _new_etag()
         self._store.put(_SECRETS, name, secret)
+        return secret
 
     def all(self) -> list[JsonObject]:
         """All secrets, by name."""
         return [secret for _, secret in self._store.items(_SECRETS)]
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, etag: str = "") -> None:
         """Remove a secret with its versions and its policy."""
-        self.get(name)
+        _check_etag(self.get(name), etag)
         versions = [version for version, _ in self._store.items(_VERSIONS, f"{name}/versions/")]
         self._store.delete_many(_VERSIONS, versions)
         self._store.delete(_SECRETS, name)
@@ -76,19 +88,19 @@ class Secrets:
     def add_version(self, name: str, payload: JsonObject) -> JsonObject:
         """Add a version with base64 data and return it without them."""
         self.get(name)
-        data = payload.get("data") or ""
-        try:
-            base64.b64decode(data, validate=True)
-        except binascii.Error as error:
-            raise invalid_argument(f"Invalid value at 'payload.data': {error}") from error
+        checked = _checked_payload(payload)
         number = 1 + max((int(version) for version in self._numbers(name)), default=0)
         version_name = f"{name}/versions/{number}"
         version = {
             "name": self._numbered(version_name),
             "createTime": rfc3339(self._cloud.clock()),
             "state": "ENABLED",
+            "replicationStatus": {"automatic": {}},
+            "etag": _new_etag(),
         }
-        self._store.put(_VERSIONS, version_name, version | {"payload": payload})
+        if "dataCrc32c" in payload:
+            version["clientSpecifiedPayloadChecksum"] = True
+        self._store.put(_VERSIONS, version_name, version | {"payload": checked})
         return version
 
     def version(self, name: str) -> JsonObject:
@@ -107,12 +119,13 @@ class Secrets:
         numbers = sorted(self._numbers(name), key=int, reverse=True)
         return [self.version(f"{name}/versions/{number}") for number in numbers]
 
-    def set_state(self, name: str, state: str) -> JsonObject:
+    def set_state(self, name: str, state: str, etag: str = "") -> JsonObject:
         """Enable, disable or destroy a version; what is destroyed stays so, without data."""
         version = self._version(name)
+        _check_etag(version, etag)
         if version["state"] == "DESTROYED" and state != "DESTROYED":
             raise failed_precondition(f"Secret Version [{version['name']}] is in DESTROYED state.")
-        version["state"] = state
+        version |= {"state": state, "etag": _new_etag()}
         if state == "DESTROYED":
             version["payload"] = {}
             version["destroyTime"] = rfc3339(self._cloud.clock())
@@ -148,3 +161,38 @@ class Secrets:
     def _numbered(self, name: str) -> str:
         prefix = f"{self._cloud.project}/"
         return f"projects/{self._cloud.project_number}/{name.removeprefix(prefix)}"
+
+
+def _checked_payload(payload: JsonObject) -> JsonObject:
+    """Return the payload with its checksum, which the sender may have given as well.
+
+    Raises:
+        ApiError: 400; not base64, too large, or damaged on its way.
+    """
+    data = payload.get("data") or ""
+    try:
+        content = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise invalid_argument(f"Invalid value at 'payload.data': {error}") from error
+    if len(content) > _LARGEST_PAYLOAD:
+        raise invalid_argument(f"Secret payload exceeds the {_LARGEST_PAYLOAD} bytes limit.")
+    checksum = str(crc32c(content))
+    if payload.get("dataCrc32c", checksum) != checksum:
+        raise invalid_argument(
+            "The checksum in SecretPayload.data_crc32c did not match the data in"
+            " SecretPayload.data: the data was corrupted."
+        )
+    return {"data": data, "dataCrc32c": checksum}
+
+
+def _new_etag() -> str:
+    # Google's etags of this API carry their quotes.
+    return f'"{secrets.token_hex(7)}"'
+
+
+def _check_etag(current: JsonObject, etag: str) -> None:
+    if etag and etag != current["etag"]:
+        raise failed_precondition(
+            "The etag provided in the request does not match the resource's current etag. Please"
+            " retry the whole read-modify-write with exponential backoff."
+        )
