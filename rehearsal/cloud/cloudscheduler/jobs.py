@@ -5,6 +5,7 @@ When a job is due is `timetable`'s matter.
 
 from __future__ import annotations
 
+import re
 import uuid
 import zoneinfo
 from datetime import UTC, datetime, tzinfo
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _KIND: Final = "cloudscheduler.jobs"
 _TARGETS: Final = ("httpTarget", "pubsubTarget", "appEngineHttpTarget")
+_JOB_ID: Final = re.compile(r"[\w-]{1,500}", re.ASCII)
 # What a full update keeps: the job's own, not its maker's.
 _KEPT: Final[tuple[str, ...]] = ("name", "state", "lastAttemptTime", "status")
 
@@ -46,7 +48,7 @@ class Jobs:
         """
         parent = f"{call.params['parent']}/jobs/"
         name = self._cloud.canonical(call.body.get("name") or f"{parent}{uuid.uuid4()}")
-        if not name.startswith(parent) or "/" in name.removeprefix(parent):
+        if not name.startswith(parent) or not _JOB_ID.fullmatch(name.removeprefix(parent)):
             raise invalid_argument(f"Job name must be formatted: {parent}<JOB_ID>.")
         if self._store.get(_KIND, name) is not None:
             raise already_exists(f"Job [{name}] already exists.")

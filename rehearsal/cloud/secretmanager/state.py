@@ -91,7 +91,7 @@ class Secrets:
         checked = _checked_payload(payload)
         number = 1 + max((int(version) for version in self._numbers(name)), default=0)
         version_name = f"{name}/versions/{number}"
-        version = {
+        version: JsonObject = {
             "name": self._numbered(version_name),
             "createTime": rfc3339(self._cloud.clock()),
             "state": "ENABLED",
