@@ -115,8 +115,7 @@ class Jobs:
             raise invalid_argument("HttpTarget.uri must be an http or https URL.")
         token = http.get("oidcToken") or http.get("oauthToken") or {}
         if "serviceAccountEmail" in token:
-            account = f"{self._cloud.project}/serviceAccounts/{token['serviceAccountEmail']}"
-            self._cloud.iam.require(principal, "iam.serviceAccounts.actAs", account)
+            self._cloud.iam.require_act_as(principal, token["serviceAccountEmail"])
 
 
 def next_time(job: JsonObject, after_s: float) -> float | None:

@@ -11,15 +11,18 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import failed_precondition, invalid_argument, permission_denied
-from rehearsal.cloud.iam.members import check_member, stands_for
+from rehearsal.cloud.errors import invalid_argument, permission_denied
+from rehearsal.cloud.iam.members import basic_role_of, stands_for
 from rehearsal.cloud.iam.policies import Policies
+from rehearsal.cloud.iam.policy_rules import check_policy
 from rehearsal.cloud.iam.propagation import Delays
-from rehearsal.cloud.iam.roles import is_role_name, predefined_permissions
+from rehearsal.cloud.iam.roles import is_permission, predefined_permissions
 from rehearsal.cloud.store import Store
 
 ACCOUNTS: Final = "iam.serviceAccounts"
 CUSTOM_ROLES: Final = "iam.roles"
+# testIamPermissions takes no more at a time.
+_MAX_TESTED: Final = 100
 
 
 class Iam:
@@ -48,20 +51,41 @@ class Iam:
     def allows(self, principal: str, permission: str, resource: str) -> bool:
         """Tell whether the principal has the permission on the resource now."""
         return any(
-            stands_for(member, principal) and permission in self._permissions(role)
+            permission in self._permissions(role) and self._includes(member, principal)
             for ancestor in self._with_ancestors(resource)
             for role, member in self._policies.effective_grants(ancestor)
         )
+
+    def may_act_as(self, principal: str, email: str) -> bool:
+        """Tell whether the principal may have something run as a service account.
+
+        Google does not tell a missing account from one out of reach, so neither does this.
+        """
+        account = f"projects/{self._project_id}/serviceAccounts/{email}"
+        is_missing = self._is_ours(email) and self._store.get(ACCOUNTS, account) is None
+        return not is_missing and self.allows(principal, "iam.serviceAccounts.actAs", account)
+
+    def require_act_as(self, principal: str, email: str) -> None:
+        """Refuse unless the principal may have something run as a service account.
+
+        Raises:
+            ApiError: 403.
+        """
+        if not self.may_act_as(principal, email):
+            account = f"projects/{self._project_id}/serviceAccounts/{email}"
+            raise permission_denied("iam.serviceAccounts.actAs", account)
 
     def permitted(self, principal: str, permissions: Collection[str], resource: str) -> list[str]:
         """Those of the permissions that the principal has on the resource now.
 
         Raises:
-            ApiError: 400; a wildcard.
+            ApiError: 400; too many, or one that does not exist, as a wildcard never does.
         """
-        wildcard = next((name for name in permissions if "*" in name), None)
-        if wildcard is not None:
-            raise invalid_argument(f"Permission {wildcard} is not valid: wildcards are not.")
+        if len(permissions) > _MAX_TESTED:
+            raise invalid_argument(f"At most {_MAX_TESTED} permissions can be tested at a time.")
+        for name in permissions:
+            if "*" in name or not is_permission(name):
+                raise invalid_argument(f"Permission {name} is not valid for this resource.")
         return [name for name in permissions if self.allows(principal, name, resource)]
 
     def get_policy(self, resource: str) -> JsonObject:
@@ -76,8 +100,13 @@ class Iam:
         Raises:
             ApiError: 409 when the etag is old; 400 for members, roles or conditions that cannot be.
         """
-        for binding in policy.get("bindings") or ():
-            self._check_binding(binding)
+        check_policy(
+            policy,
+            resource=resource,
+            project_id=self._project_id,
+            role_exists=lambda role: self._store.get(CUSTOM_ROLES, role) is not None,
+            account_exists=self.knows_account,
+        )
         return self._policies.set(resource, policy, immediately=immediately)
 
     def forget(self, resource: str) -> None:
@@ -87,19 +116,6 @@ class Iam:
     def mark_deleted(self, member: str, unique_id: str) -> None:
         """End the grants of a deleted account; a new one of its name inherits nothing."""
         self._policies.mark_deleted(member, unique_id)
-
-    def _check_binding(self, binding: JsonObject) -> None:
-        role = binding.get("role") or ""
-        if binding.get("condition"):
-            raise failed_precondition("Conditions are not modelled in the local cloud.")
-        if role.startswith("projects/"):
-            # A deleted role may stay in a policy, or nothing else in it could change any more.
-            if self._store.get(CUSTOM_ROLES, role) is None:
-                raise invalid_argument(f"Role {role} does not exist in the resource's hierarchy.")
-        elif not is_role_name(role):
-            raise invalid_argument(f"Role {role} is not supported for this resource.")
-        for member in binding.get("members") or ():
-            check_member(member, project_id=self._project_id, account_exists=self.knows_account)
 
     def expect_account(self, email: str) -> None:
         """Take note of a new service account, which may not be found at once."""
@@ -112,6 +128,19 @@ class Iam:
         if self._store.get(ACCOUNTS, name) is None:
             return False
         return self._clock() >= self._accounts_found_at.get(email, 0.0)
+
+    def _includes(self, member: str, principal: str) -> bool:
+        """Tell whether a member stands for the principal now."""
+        basic_role = basic_role_of(member, self._project_id)
+        if basic_role is None:
+            return stands_for(member, principal)
+        return any(
+            role == basic_role and stands_for(one, principal)
+            for role, one in self._policies.effective_grants(f"projects/{self._project_id}")
+        )
+
+    def _is_ours(self, email: str) -> bool:
+        return email.endswith(f"@{self._project_id}.iam.gserviceaccount.com")
 
     def _permissions(self, role: str) -> Collection[str]:
         if not role.startswith("projects/"):

@@ -21,7 +21,7 @@ from rehearsal.cloud.errors import (
 )
 from rehearsal.cloud.field_masks import masked
 from rehearsal.cloud.iam.access import CUSTOM_ROLES
-from rehearsal.cloud.iam.roles import predefined_permissions
+from rehearsal.cloud.iam.roles import is_permission, predefined_permissions, predefined_role
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -112,11 +112,17 @@ class CustomRoles:
         return self._save(current)
 
     async def _get_predefined(self, call: Call) -> JsonObject:
-        role = call.params["name"]
-        permissions = predefined_permissions(role)
-        if not permissions:
-            raise not_found(f"The role named {role} was not found.")
-        return {"name": role, "stage": "GA", "includedPermissions": sorted(permissions)}
+        role = predefined_role(call.params["name"])
+        if role is None:
+            raise not_found(f"The role named {call.params['name']} was not found.")
+        permissions = sorted(predefined_permissions(role.name))
+        return {
+            "name": role.name,
+            "title": role.title,
+            "stage": role.stage,
+            "etag": "AA==",
+            **({"includedPermissions": permissions} if permissions else {}),
+        }
 
     def _role(self, name: str) -> JsonObject:
         body = self._store.get(CUSTOM_ROLES, name)
@@ -126,7 +132,7 @@ class CustomRoles:
 
     def _save(self, body: JsonObject) -> JsonObject:
         for permission in body.get("includedPermissions") or ():
-            if not _PERMISSION.fullmatch(permission):
+            if not _PERMISSION.fullmatch(permission) or not is_permission(permission):
                 raise invalid_argument(f"Permission {permission} is not valid.")
         saved = body | {"etag": base64.b64encode(secrets.token_bytes(8)).decode()}
         self._store.put(CUSTOM_ROLES, body["name"], saved)

@@ -148,7 +148,8 @@ def _normalised(policy: JsonObject) -> JsonObject:
         known = members.setdefault(binding["role"], [])
         known.extend(member for member in binding.get("members") or () if member not in known)
     stored: JsonObject = {
-        "version": policy.get("version") or 1,
+        # Google answers the lowest version that can express the policy; conditions need 3.
+        "version": 1,
         "etag": base64.b64encode(secrets.token_bytes(8)).decode(),
     }
     bindings = [

@@ -34,6 +34,9 @@ class AccessControl(Protocol):
     def require(self, principal: str, permission: str, resource: str) -> None:
         """Raise 403 where the principal lacks the permission."""
 
+    def require_act_as(self, principal: str, email: str) -> None:
+        """Raise 403 where the principal may not have a service account push for it."""
+
     def allows(self, principal: str, permission: str, resource: str) -> bool:
         """Return whether the principal has the permission."""
 
@@ -238,9 +241,7 @@ class Broker:
             self.topics.get(dead_letter_topic)
         account = ((body.get("pushConfig") or {}).get("oidcToken") or {}).get("serviceAccountEmail")
         if account:
-            project = account.partition("@")[2].partition(".")[0]
-            resource = f"projects/{project}/serviceAccounts/{account}"
-            self.iam.require(principal, "iam.serviceAccounts.actAs", resource)
+            self.iam.require_act_as(principal, account)
 
     def _schedule_sweep(self) -> None:
         def sweep() -> None:

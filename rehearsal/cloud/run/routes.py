@@ -6,7 +6,6 @@ from typing import Final
 from rehearsal.cloud.calls import Background, Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.errors import ApiError, aborted, invalid_argument
 from rehearsal.cloud.field_masks import masked
-from rehearsal.cloud.iam.access import ACCOUNTS
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run.controller import SERVICE_TYPE, RunController
@@ -122,10 +121,7 @@ def _require_act_as(cloud: LocalCloud, principal: str, service: JsonObject) -> N
     account: str = service["template"]["serviceAccount"]
     if "@" not in account:
         raise invalid_argument(f'template.service_account: Invalid value: "{account}".')
-    resource = f"{cloud.project}/serviceAccounts/{account}"
-    is_ours = account.endswith(f"@{cloud.project_id}.iam.gserviceaccount.com")
-    is_missing = is_ours and cloud.store.get(ACCOUNTS, resource) is None
-    if is_missing or not cloud.iam.allows(principal, "iam.serviceAccounts.actAs", resource):
+    if not cloud.iam.may_act_as(principal, account):
         raise ApiError(
             403,
             "PERMISSION_DENIED",

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
+from rehearsal.cloud.iam.policy_methods import requested_version
+from rehearsal.cloud.iam.policy_rules import check_version
 from rehearsal.cloud.storage.bucket_rules import check_policy
-from rehearsal.cloud.storage.state import Buckets, Objects
+from rehearsal.cloud.storage.state import Buckets, Objects, precondition_failed
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -80,11 +82,16 @@ def _policy_handlers(cloud: LocalCloud, buckets: Buckets) -> dict[str, Handler]:
 
     async def get_policy(call: Call) -> JsonObject:
         resource = resource_of(call)
+        check_version(requested_version(call))
         return answer(resource, cloud.iam.get_policy(resource))
 
     async def set_policy(call: Call) -> JsonObject:
         resource = resource_of(call)
         check_policy(buckets.get(call.params["bucket"]), call.body)
+        etag = call.body.get("etag")
+        if etag and etag != cloud.iam.get_policy(resource)["etag"]:
+            # Where other APIs say 409 ABORTED, Storage's own conditional requests answer.
+            raise precondition_failed()
         return answer(resource, cloud.iam.set_policy(resource, call.body))
 
     async def test_permissions(call: Call) -> JsonObject:

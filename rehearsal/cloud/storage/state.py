@@ -215,9 +215,14 @@ class Objects:
 def _check_precondition(query: Mapping[str, str], subject: str, current: str) -> None:
     wanted, unwanted = query.get(f"if{subject}Match"), query.get(f"if{subject}NotMatch")
     if wanted not in (None, current) or (unwanted is not None and unwanted == current):
-        raise ApiError(
-            412,
-            "FAILED_PRECONDITION",
-            "At least one of the pre-conditions you specified did not hold.",
-            reason="conditionNotMet",
-        )
+        raise precondition_failed()
+
+
+def precondition_failed() -> ApiError:
+    """A conditional request met something else than it expected."""
+    return ApiError(
+        412,
+        "FAILED_PRECONDITION",
+        "At least one of the pre-conditions you specified did not hold.",
+        reason="conditionNotMet",
+    )

@@ -14,7 +14,8 @@ from rehearsal.engine.provider import ProviderError
 from rehearsal.providers.properties import Json, JsonObject, items, mapping, optional_text
 from rehearsal.providers.rest import ApiCallError, RestClient
 
-_CONFLICT: Final = 409
+# Somebody else was faster: Storage says 412, every other API 409.
+_CONFLICTS: Final = frozenset({409, 412})
 _BAD_REQUEST: Final = 400
 
 
@@ -198,7 +199,7 @@ class PolicyEditor:
             try:
                 return await self._write_once(store, batch)
             except ApiCallError as error:
-                if error.code != _CONFLICT or not await conflicts.pause():
+                if error.code not in _CONFLICTS or not await conflicts.pause():
                     raise
 
     async def _write_once(self, store: PolicyStore, batch: Sequence[_Change]) -> str:

@@ -211,8 +211,13 @@ def test_old_etag_conflicts(local_cloud: Any, expect: Any) -> None:
             "serviceAccount:ghost@local-proj.iam.gserviceaccount.com",
             "Service account ghost@local-proj.iam.gserviceaccount.com does not exist.",
         ),
-        ("roles/viewer", "worker@local.test", "Invalid member"),
+        ("roles/viewer", "worker@local.test", 'must be of the form "<type>:<value>"'),
+        ("roles/viewer", "robot:a@local.test", "is of an unknown type. Please set a valid type"),
+        ("roles/viewer", "user:nobody", "Invalid member: user:nobody."),
+        ("roles/viewer", "allUsers", "Request contains an invalid argument."),
+        ("roles/viewer", "allAuthenticatedUsers", "Request contains an invalid argument."),
         ("viewer", "user:a@local.test", "is not supported for this resource"),
+        ("roles/pubsub.frobnicator", "user:a@local.test", "is not supported for this resource"),
         ("projects/local-proj/roles/ghost", "user:a@local.test", "does not exist"),
     ],
 )
@@ -242,16 +247,37 @@ def test_condition_is_refused_loudly(local_cloud: Any, expect: Any) -> None:
 
 def test_everybody_and_every_known_principal(local_cloud: Any, expect: Any) -> None:
     """`allUsers` includes callers without a token, `allAuthenticatedUsers` does not."""
-    local_cloud.grant(PROJECT, "roles/browser", "allAuthenticatedUsers")
-    expect(local_cloud.client("user:stranger@local.test").get(PROJECT))
-    expect(local_cloud.client().get(PROJECT), 401)
-    local_cloud.grant(PROJECT, "roles/browser", "allUsers")
-    expect(local_cloud.client().get(PROJECT))
+    topic = "/pubsub/v1/projects/local-proj/topics/open"
+    expect(local_cloud.deployer.put(topic, json={}))
+    local_cloud.grant(topic, "roles/pubsub.viewer", "allAuthenticatedUsers")
+    expect(local_cloud.client("user:stranger@local.test").get(topic))
+    expect(local_cloud.client().get(topic), 401)
+    local_cloud.grant(topic, "roles/pubsub.viewer", "allUsers")
+    expect(local_cloud.client().get(topic))
+
+
+def test_a_basic_role_stands_behind_its_convenience_member(local_cloud: Any, expect: Any) -> None:
+    """`projectViewer:p` in a bucket's policy is whoever is a viewer of the project now."""
+    local_cloud.enable("storage")
+    bucket = {"name": "bucket-0"}
+    url = "/storage/storage/v1/b"
+    expect(local_cloud.deployer.post(url, params={"project": "local-proj"}, json=bucket))
+    role = "roles/storage.objectAdmin"
+    policy = {"bindings": [{"role": role, "members": ["projectViewer:local-proj"]}]}
+    expect(local_cloud.deployer.put(f"{url}/bucket-0/iam", json=policy))
+    viewer = local_cloud.client("user:viewer@local.test")
+    asked = {"permissions": "storage.objects.delete"}
+    permitted = f"{url}/bucket-0/iam/testPermissions"
+    assert "permissions" not in expect(viewer.get(permitted, params=asked))
+    local_cloud.grant(PROJECT, "roles/viewer", "user:viewer@local.test")
+    assert expect(viewer.get(permitted, params=asked))["permissions"] == ["storage.objects.delete"]
 
 
 def test_permissions_are_tested_for_the_caller(seeded: Any, expect: Any) -> None:
     """TestIamPermissions answers by what works now, for whoever asks."""
-    asked = {"permissions": ["resourcemanager.projects.get", "iam.serviceAccounts.getAccessToken"]}
+    asked = {
+        "permissions": ["resourcemanager.projects.update", "iam.serviceAccounts.getAccessToken"]
+    }
     url = f"{PROJECT}:testIamPermissions"
     # As in Google, an owner cannot impersonate.
     assert expect(seeded.deployer.post(url, json=asked)) == {
@@ -263,4 +289,6 @@ def test_permissions_are_tested_for_the_caller(seeded: Any, expect: Any) -> None
     assert expect(worker.post(url, json=asked)) == {}
     seeded.clock.ahead_s = 3.1
     assert expect(worker.post(url, json=asked)) == {"permissions": asked["permissions"][1:]}
-    expect(worker.post(url, json={"permissions": ["iam.*"]}), 400)
+    for impossible in (["iam.*"], ["pubsub.topics.frobnicate"], ["pubsub.topics.get"] * 101):
+        expect(worker.post(url, json={"permissions": impossible}), 400)
+    expect(worker.post(url, json={"permissions": ["compute.instances.get"]}))

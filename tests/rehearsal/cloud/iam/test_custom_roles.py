@@ -65,8 +65,21 @@ def test_impossible_roles_are_refused(local_cloud: Any, expect: Any) -> None:
     expect(local_cloud.deployer.patch(f"{ROLES}/right", json={**ROLE, "etag": "b2xk"}), 409)
 
 
-def test_predefined_role_tells_its_permissions(local_cloud: Any, expect: Any) -> None:
-    """A predefined role can be read."""
-    role = expect(local_cloud.deployer.get("/iam/v1/roles/pubsub.publisher"))
-    assert role["includedPermissions"] == ["pubsub.topics.publish"]
-    expect(local_cloud.deployer.get("/iam/v1/roles/no.such"), 404)
+def test_a_disabled_role_permits_nothing(local_cloud: Any, expect: Any) -> None:
+    """Its grants stay and work again when it is enabled."""
+    created = expect(local_cloud.deployer.post(ROLES, json={"roleId": "lister", "role": ROLE}))
+    member = f"serviceAccount:{local_cloud.account('lister')}"
+    lister = local_cloud.client(member)
+    local_cloud.grant(PROJECT, created["name"], member)
+    expect(lister.get(LIST))
+    for stage, code in (("DISABLED", 403), ("BETA", 200)):
+        change = {"params": {"updateMask": "stage"}, "json": {"stage": stage}}
+        expect(local_cloud.deployer.patch(f"{ROLES}/lister", **change))
+        expect(lister.get(LIST), code)
+
+
+def test_a_role_includes_only_permissions_that_exist(local_cloud: Any, expect: Any) -> None:
+    """Of services that are not modelled any is taken."""
+    for permission, code in (("pubsub.topics.frobnicate", 400), ("compute.instances.get", 200)):
+        role = {**ROLE, "includedPermissions": [permission]}
+        expect(local_cloud.deployer.post(ROLES, json={"roleId": "some", "role": role}), code)
