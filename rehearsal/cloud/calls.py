@@ -28,6 +28,7 @@ class Call:
             (all but Storage and BigQuery) also without explicit nulls.
         principal: Who is calling: `user:…`, `serviceAccount:…` or `anonymous`.
         path: The request's path, still with its service prefix.
+        base_url: Where the request arrived, for answers that link back; of gRPC empty.
     """
 
     method_id: str
@@ -36,6 +37,7 @@ class Call:
     body: JsonObject
     principal: str
     path: str
+    base_url: str = ""
 
     @property
     def update_mask(self) -> tuple[str, ...]:

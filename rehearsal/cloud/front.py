@@ -64,6 +64,7 @@ class Front:
                 query={name: ",".join(request.query.getall(name)) for name in request.query},
                 body=await _json_body(request),
                 principal=principal,
+                base_url=f"http://{request.host}",
             )
             answer = await self._cloud.pipeline.answer(call)
         except ApiError as error:

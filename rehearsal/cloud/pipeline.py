@@ -39,6 +39,7 @@ class Request:
         query: Its parameters; of repeated ones all, joined by commas.
         body: The parsed JSON body; `{}` where there is none.
         principal: Who is calling.
+        base_url: Where it arrived, like `http://127.0.0.1:8080`.
     """
 
     http_method: str
@@ -46,6 +47,7 @@ class Request:
     query: Mapping[str, str]
     body: Any
     principal: str
+    base_url: str = ""
 
 
 class Pipeline:
@@ -112,6 +114,7 @@ class Pipeline:
             body=checked_body(method, request.body),
             principal=request.principal,
             path=request.raw_path,
+            base_url=request.base_url,
         )
 
     def _project(self, params: Mapping[str, str], query: Mapping[str, str]) -> str:

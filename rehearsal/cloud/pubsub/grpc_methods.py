@@ -35,7 +35,8 @@ class UnaryMethod:
 
     Attributes:
         request: The request message's name.
-        method_id: The id in the discovery document; permissions are listed by it.
+        method_id: The id in the discovery document; permissions are listed by it. `{collection}`
+            in it stands for that of the resource: policies are of topics and of subscriptions.
         parameter: The path parameter that `resource` fills, as in the discovery document.
         resource: The request's field (dotted) that names what the call is about.
     """
@@ -45,6 +46,11 @@ class UnaryMethod:
     parameter: str
     resource: str
     answer: Answer
+
+    def id_for(self, resource: str) -> str:
+        """The id of a call that is about a resource."""
+        collection = SUBSCRIPTIONS if "/subscriptions/" in resource else TOPICS
+        return self.method_id.format(collection=collection)
 
 
 def _json(message: Proto) -> JsonObject:

@@ -19,7 +19,7 @@ from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import failed_precondition, invalid_argument, not_found, unauthenticated
 from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
-from rehearsal.cloud.storage.state import Objects
+from rehearsal.cloud.storage.state import Objects, with_media_link
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -77,9 +77,8 @@ class Media:
             if self._objects.exists(bucket, name):
                 # Overwriting deletes what was there.
                 self._require(principal, "storage.objects.delete", bucket, name)
-            return web.json_response(
-                self._objects.put(bucket, name, content, given, dict(request.query))
-            )
+            resource = self._objects.put(bucket, name, content, given, dict(request.query))
+            return web.json_response(with_media_link(resource, f"http://{request.host}"))
 
     @asynccontextmanager
     async def _call(

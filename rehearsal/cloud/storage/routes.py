@@ -9,7 +9,7 @@ from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.iam.policy_methods import requested_version
 from rehearsal.cloud.iam.policy_rules import check_version
 from rehearsal.cloud.storage.bucket_rules import check_policy
-from rehearsal.cloud.storage.state import Buckets, Objects, precondition_failed
+from rehearsal.cloud.storage.state import Buckets, Objects, precondition_failed, with_media_link
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -112,15 +112,17 @@ def _object_handlers(objects: Objects) -> dict[str, Handler]:
         found, folders = objects.list(
             call.params["bucket"], call.query.get("prefix", ""), call.query.get("delimiter", "")
         )
+        items = [with_media_link(resource, call.base_url) for resource in found]
         listed: JsonObject = {"kind": "storage#objects"}
         return (
             listed
-            | ({"items": found} if found else {})
+            | ({"items": items} if items else {})
             | ({"prefixes": folders} if folders else {})
         )
 
     async def get(call: Call) -> JsonObject:
-        return objects.get(call.params["bucket"], call.params["object"], call.query)[0]
+        resource, _ = objects.get(call.params["bucket"], call.params["object"], call.query)
+        return with_media_link(resource, call.base_url)
 
     async def delete(call: Call) -> None:
         objects.delete(call.params["bucket"], call.params["object"], call.query)

@@ -147,15 +147,13 @@ class Objects:
         generation = max(int(now * 1e6), int(before["generation"]) + 1 if before else 0)
         file = str(uuid.uuid4())
         (self._folder / file).write_bytes(content)
-        link = f"{_API}/b/{bucket}/o/{quote(name, safe='')}"
         resource: JsonObject = {
             "contentType": "application/octet-stream",
             "storageClass": storage_class,
             **{field: value for field, value in given.items() if value is not None},
             "kind": "storage#object",
             "id": f"{key}/{generation}",
-            "selfLink": link,
-            "mediaLink": f"{link.replace('/storage/', '/download/storage/')}?alt=media",
+            "selfLink": f"{_API}/b/{bucket}/o/{quote(name, safe='')}",
             "bucket": bucket,
             "name": name,
             "generation": str(generation),
@@ -226,3 +224,13 @@ def precondition_failed() -> ApiError:
         "At least one of the pre-conditions you specified did not hold.",
         reason="conditionNotMet",
     )
+
+
+def with_media_link(resource: JsonObject, base_url: str) -> JsonObject:
+    """Return an object with the address of its content, at the port that was asked.
+
+    Clients follow the link as it is, and who they are may depend on the port.
+    """
+    path = resource["selfLink"].removeprefix(_API)
+    link = f"{base_url}/storage/download/storage/v1{path}"
+    return resource | {"mediaLink": f"{link}?generation={resource['generation']}&alt=media"}
