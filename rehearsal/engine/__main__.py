@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -9,20 +10,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Final, NoReturn
 
 from rehearsal.engine.cli.arguments import parse
 from rehearsal.engine.command import EmbeddedPulumi
-from rehearsal.engine.errors import CommandFailedError
+from rehearsal.engine.errors import EXIT_FAILED, CommandFailedError
 from rehearsal.engine.provider import ProviderFactory
 
+# How many signals an operation may take to end: one to cancel it, one to end it at once.
+_PATIENCE: Final = 2
 _ASKS = {"up": "update", "update": "update", "refresh": "refresh", "destroy": "destroy"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
     engine = EmbeddedPulumi(_providers())
+    _listen_to_signals(engine)
     try:
         parsed = parse(words)
         command = parsed.command[0] if parsed.command else ""
@@ -69,9 +73,33 @@ def _run(engine: EmbeddedPulumi, words: Sequence[str]) -> int:
         return 130
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _listen_to_signals(engine: EmbeddedPulumi) -> None:
+    """Have SIGINT and SIGTERM interrupt the operation under way; the second one ends it at once."""
+    received = 0
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal received
+        received += 1
+        if not engine.interrupt():
+            raise KeyboardInterrupt
+        if received > _PATIENCE:
+            # It does not even end at once: a provider blocks the engine.
+            os._exit(EXIT_FAILED)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    # Who started us in the background may have us ignore Ctrl-C; that stays so.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without waiting for what an ended operation has left behind."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    # At an ordinary exit the interpreter would wait for every thread of a provider.
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -14,7 +14,7 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,10 @@ _OPERATIONS: Final[Mapping[tuple[str, ...], tuple[str, bool]]] = {
     ("refresh",): ("refresh", False),
     ("destroy",): ("destroy", False),
 }
+# The system may give a signal to another thread, which does not wake the one that has to act on it.
+_WAKING_S: Final = 0.2
+# An operation that was told to end at once has this long to release its lock.
+_TERMINATION_S: Final = 5.0
 OnOutput = Callable[[str], Any]
 
 _loop_lock = threading.Lock()
@@ -70,10 +74,25 @@ class EmbeddedPulumi(PulumiCommand):
         self.version = VersionInfo.parse(VERSION)
         self._providers = providers
         self._launcher = launcher or _shared_zygote()
+        self._operations: list[Operation] = []
 
     def warm_up(self) -> None:
         """Begin to import what programs need, so that the first one does not wait for it."""
         self._launcher.warm_up()
+
+    def interrupt(self) -> bool:
+        """Take a Ctrl-C for every operation under way, instead of a `KeyboardInterrupt`.
+
+        The first one lets what is under way end, the second one ends it at once. May be called
+        from a signal handler.
+
+        Returns:
+            whether there was any operation.
+        """
+        operations = list(self._operations)
+        for operation in operations:
+            _engine_loop().call_soon_threadsafe(operation.interrupt)
+        return bool(operations)
 
     def run(
         self,
@@ -165,14 +184,16 @@ class EmbeddedPulumi(PulumiCommand):
         loop = _engine_loop()
         running = asyncio.run_coroutine_threadsafe(operation.run(), loop)
         running.add_done_callback(lambda _future: lines.put(None))
+        self._operations.append(operation)
         try:
             _relay(lines, out)
         except BaseException:
             # Ctrl-C, or a caller's callback that raised: what is under way must be recorded
             # and the lock released before anybody goes on.
-            loop.call_soon_threadsafe(operation.cancel)
-            _wait_out(running)
+            _end(operation, running)
             raise
+        finally:
+            self._operations.remove(operation)
         return running.result()
 
 
@@ -204,16 +225,29 @@ class _Lines:
 
 def _relay(lines: queue.SimpleQueue[str | None], out: Callable[[str], None]) -> None:
     """Hand lines on in the caller's own thread until the operation ends."""
-    while (line := lines.get()) is not None:
+    while True:
+        try:
+            line = lines.get(timeout=_WAKING_S)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
         out(line)
 
 
-def _wait_out(running: Future[int]) -> None:
-    """Wait for a cancelled operation; a second Ctrl-C ends it at once."""
+def _end(operation: Operation, running: Future[int]) -> None:
+    """Interrupt an operation and wait for its end.
+
+    A second Ctrl-C ends it at once, with its lock released; a third one waits for nothing.
+    """
+    loop = _engine_loop()
+    loop.call_soon_threadsafe(operation.interrupt)
     try:
-        running.exception()
+        while not running.done():
+            wait([running], _WAKING_S)
     except KeyboardInterrupt:
-        running.cancel()
+        loop.call_soon_threadsafe(operation.interrupt)
+        wait([running], _TERMINATION_S)
 
 
 def _engine_loop() -> asyncio.AbstractEventLoop:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rehearsal.engine.backend.folder import ORGANIZATION, StackRef
+from rehearsal.engine.backend.folder import StackRef
 from rehearsal.engine.cli.flags import (
     parallelism,
     refuse_declined,
@@ -26,7 +25,6 @@ from rehearsal.engine.errors import (
     EXIT_CHANGES,
     EXIT_FAILED,
     CommandFailedError,
-    DeclinedError,
     DeploymentError,
 )
 from rehearsal.engine.events import stream
@@ -41,10 +39,8 @@ from rehearsal.engine.planner.targets import Targets
 from rehearsal.engine.planner.update_plan import UpdatePlan
 from rehearsal.engine.plugins.builtin import BuiltinHost
 from rehearsal.engine.plugins.hosting import Hosts
-from rehearsal.engine.programs.monitor import Monitor
 from rehearsal.engine.programs.processes import Launcher
-from rehearsal.engine.programs.registrar import Registrar
-from rehearsal.engine.programs.runner import EXIT_REPORTED, ProgramSpec
+from rehearsal.engine.programs.running import run_program
 from rehearsal.engine.provider import ProviderFactory
 from rehearsal.engine.secrets.codec import StateCodec
 from rehearsal.engine.state import checkpoint
@@ -54,6 +50,11 @@ from rehearsal.engine.state.states import ResourceState, StateWriter
 from rehearsal.engine.state.steps import Op
 from rehearsal.engine.values.property_values import EngineProperties
 
+# How long what was ended has time to close its connections.
+_UNWINDING_S: Final = 2.0
+_ORPHANS_NOTE: Final = (
+    "\nNote that terminating immediately may lead to orphaned resources and other inconsistencies."
+)
 _UNCHANGING: Final = frozenset({Op.SAME, Op.READ, Op.READ_REPLACEMENT, Op.DISCARD})
 
 
@@ -93,19 +94,31 @@ class Operation:
         self._factories = factories
         self._launcher = launcher
         self._deployment: Deployment | None = None
+        self._executor: Executor | None = None
         self._is_cancelled = False
+        self._terminated = asyncio.Event()
         self._name = "preview" if preview else "update"
 
-    def cancel(self) -> None:
-        """Begin nothing new, let what is under way end. Call it in the engine's loop."""
+    def interrupt(self) -> None:
+        """Take a Ctrl-C. Call it in the engine's loop.
+
+        The first lets what is under way end and begins nothing new. The second ends at once: what
+        is under way stays on record as pending, and its outcome is written down nowhere.
+        """
+        if self._is_cancelled:
+            self._terminated.set()
+            return
         self._is_cancelled = True
         if self._deployment is not None:
-            self._deployment.events.stdout(
-                "^C received; cancelling. If you would like to terminate immediately,"
-                " press ^C again.\nNote that terminating immediately may lead to orphaned"
-                " resources and other inconsistencies."
-            )
-            self._deployment.progress.cancel()
+            self._cancel(self._deployment)
+
+    def _cancel(self, deployment: Deployment) -> None:
+        note = "" if self._preview else _ORPHANS_NOTE
+        deployment.events.stdout(
+            "^C received; cancelling. If you would like to terminate immediately,"
+            f" press ^C again.{note}"
+        )
+        deployment.progress.cancel()
 
     async def run(self) -> int:
         """Carry the operation out and return the exit code.
@@ -116,31 +129,61 @@ class Operation:
         refuse_declined(self._work)
         ref = await asyncio.to_thread(lambda: self._work.stack)
         with nullcontext() if self._preview else self._work.backend.lock(ref):
-            loaded = await asyncio.to_thread(self._load, ref)
             started = time.time()
-            deployment = self._prepare(ref, loaded)
+            await self._until_terminated(asyncio.create_task(self._run_on(ref)))
+            # While the lock is held: whoever has it next finds nothing of this operation running.
+            if self._deployment is None:
+                return EXIT_FAILED
+            self._record(ref, self._deployment, started)
+        return self._exit_code(self._deployment)
+
+    async def _until_terminated(self, working: asyncio.Task[None]) -> None:
+        """Wait for the work's end, or put an end to it on the second Ctrl-C."""
+        terminated = asyncio.create_task(self._terminated.wait())
+        await asyncio.wait({working, terminated}, return_when=asyncio.FIRST_COMPLETED)
+        terminated.cancel()
+        if working.done():
+            working.result()
+            return
+        if self._deployment is not None:
+            # From here on not even a step that ends after all writes to the state.
+            self._deployment.recorder.close()
+            self._deployment.events.stdout("^C received; terminating")
+            self._sum_up(self._deployment)
+        if self._executor is not None:
+            self._executor.abandon()
+        working.cancel()
+        await asyncio.wait({working}, timeout=_UNWINDING_S)
+
+    async def _run_on(self, ref: StackRef) -> None:
+        loaded = await asyncio.to_thread(self._load, ref)
+        deployment = self._deployment = self._prepare(ref, loaded)
+        try:
+            await self._run_in(deployment)
+        finally:
             try:
-                await self._run_in(deployment)
+                await deployment.hosts.close()
             finally:
-                try:
-                    await deployment.hosts.close()
-                finally:
-                    await deployment.events.close()
-            progress = deployment.progress
-            saved = self._work.arguments.get("save-plan")
-            if deployment.noted is not None and saved and progress.result == "succeeded":
-                deployment.noted.write(Path(saved), loaded.codec)
-            if not self._preview:
-                entry = history_entry(
-                    self._work,
-                    ref,
-                    kind=self._kind,
-                    started=started,
-                    result="succeeded" if progress.result == "succeeded" else "failed",
-                    changes=deployment.events.changes,
-                )
-                self._work.backend.record(ref, entry)
-        if progress.result != "succeeded":
+                await deployment.events.close()
+        saved = self._work.arguments.get("save-plan")
+        if deployment.noted is not None and saved and deployment.progress.result == "succeeded":
+            deployment.noted.write(Path(saved), loaded.codec)
+
+    def _record(self, ref: StackRef, deployment: Deployment, started: float) -> None:
+        if self._preview:
+            return
+        entry = history_entry(
+            self._work,
+            ref,
+            kind=self._kind,
+            started=started,
+            result="succeeded" if deployment.progress.result == "succeeded" else "failed",
+            changes=deployment.events.changes,
+        )
+        self._work.backend.record(ref, entry)
+
+    def _exit_code(self, deployment: Deployment) -> int:
+        if deployment.progress.result != "succeeded":
             return EXIT_FAILED
         changed = any(op not in _UNCHANGING for op in deployment.events.changes)
         if changed and self._work.arguments.has("expect-no-changes"):
@@ -210,9 +253,6 @@ class Operation:
             continue_on_error=arguments.has("continue-on-error")
             or work.environ.get("PULUMI_CONTINUE_ON_ERROR", "").lower() in {"1", "true"},
         )
-        self._deployment = deployment
-        if self._is_cancelled:
-            deployment.progress.cancel()
         return deployment
 
     def _plan_to_keep(self, codec: StateCodec) -> UpdatePlan | None:
@@ -244,8 +284,11 @@ class Operation:
         return root.outputs if root else {}
 
     async def _run_in(self, deployment: Deployment) -> None:
-        log, progress = deployment.events, deployment.progress
+        log = deployment.events
         log.prelude(deployment.config)
+        if self._is_cancelled:
+            # Ctrl-C came while the state was loaded.
+            self._cancel(deployment)
         try:
             if not self._preview and deployment.recorder.leftover:
                 count = len(deployment.recorder.leftover)
@@ -258,6 +301,11 @@ class Operation:
         except (DeploymentError, CommandFailedError) as error:
             deployment.complain(str(error), error.urn if isinstance(error, DeploymentError) else "")
         self._settle(deployment)
+        self._sum_up(deployment)
+
+    def _sum_up(self, deployment: Deployment) -> None:
+        """Say how it ended."""
+        log, progress = deployment.events, deployment.progress
         if progress.cancelled:
             log.diagnostic(f"{self._name} canceled")
         elif progress.step_failed:
@@ -274,78 +322,17 @@ class Operation:
                 counted=self._kind == "refresh",
                 drop_pending_creates=arguments.has("clear-pending-creates"),
             )
-        if self._kind == "refresh" or deployment.progress.failed:
+        if self._kind == "refresh" or deployment.progress.result != "succeeded":
             return
-        executor = Executor(deployment)
+        executor = self._executor = Executor(deployment)
         if self._kind == "destroy":
             refuse_unknown_targets(deployment, self._kind)
             await delete_unwanted(deployment, executor, ())
             await executor.drain()
             return
-        await self._run_program(deployment, executor)
-
-    async def _run_program(self, deployment: Deployment, executor: Executor) -> None:
-        progress = deployment.progress
-        registrar = Registrar(deployment, executor)
-        async with Monitor(deployment, registrar) as monitor:
-            spec, environ = self._program(deployment, monitor.address)
-
-            def tell(line: str, severity: str) -> None:
-                deployment.events.diagnostic(line, severity)
-
-            program = await self._launcher.start(spec, environ, tell)
-            ended = asyncio.create_task(program.wait())
-            stopping = asyncio.create_task(progress.stopping.wait())
-            try:
-                await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                await executor.drain()
-            finally:
-                stopping.cancel()
-                program.kill()
-            code = await ended
-            if progress.stopping.is_set():
-                return
-            if code:
-                if code != EXIT_REPORTED:
-                    deployment.events.diagnostic(
-                        "an unhandled error occurred: program exited with non-zero exit code:"
-                        f" {code}"
-                    )
-                progress.fail()
-                return
-            await registrar.delete_unwanted()
-            await executor.drain()
-        refuse_unknown_targets(deployment, self._kind)
-
-    def _program(self, deployment: Deployment, address: str) -> tuple[ProgramSpec, dict[str, str]]:
-        folder, entry = deployment.project.program()
-        if deployment.project.runtime != "python":
-            raise DeclinedError(
-                f"the runtime '{deployment.project.runtime}'", "write the program in Python"
-            )
-        config = {key: value.text for key, value in deployment.config.items()}
-        secret_keys = [key for key, value in deployment.config.items() if value.secret]
-        spec = ProgramSpec(
-            address=address,
-            project=deployment.project.name,
-            stack=deployment.ref.name,
-            organization=ORGANIZATION,
-            root=str(deployment.project.root),
-            folder=str(folder),
-            entry=entry,
-            dry_run=deployment.dry_run,
-            parallel=deployment.parallel,
-            config=config,
-            secret_keys=secret_keys,
-        )
-        environ = {
-            **deployment.environ,
-            "PULUMI_CONFIG": json.dumps(config),
-            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(secret_keys),
-            "PULUMI_PROJECT": deployment.project.name,
-            "PULUMI_STACK": deployment.ref.name,
-        }
-        return spec, environ
+        await run_program(deployment, executor, self._launcher)
+        if deployment.progress.result == "succeeded":
+            refuse_unknown_targets(deployment, self._kind)
 
     def _settle(self, deployment: Deployment) -> None:
         """Give the stack its outputs, write the last checkpoint, and check it."""

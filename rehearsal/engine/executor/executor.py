@@ -63,6 +63,11 @@ class Executor:
         while self._running:
             await asyncio.wait(self._running)
 
+    def abandon(self) -> None:
+        """Leave the steps under way to themselves; nobody hears of their outcome."""
+        for task in self._running:
+            task.cancel()
+
     async def _run_chain(self, steps: Sequence[Step]) -> Result:
         async with self._slots:
             for step in steps:

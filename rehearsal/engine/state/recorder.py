@@ -115,6 +115,10 @@ class Recorder:
         if self._save:
             self._save(self.snapshot())
 
+    def close(self) -> None:
+        """Write nothing more, whatever still ends: the stack is about to be somebody else's."""
+        self._save = None
+
     def violations(self) -> list[str]:
         """Name what would make another engine refuse the present state."""
         return checkpoint.violations(self.snapshot().resources)

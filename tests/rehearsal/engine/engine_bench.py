@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,19 @@ def steps(events: list[auto.EngineEvent]) -> list[tuple[str, str]]:
 
 def _name(urn: str) -> str:
     return urn.rpartition("::")[2]
+
+
+def wait_until(condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
+    """Wait for a condition, failing when it does not come true."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)
+
+
+def is_running(pid: str) -> bool:
+    """Tell whether a process exists and is no zombie that nobody has collected."""
+    try:
+        return ") Z" not in Path("/proc", pid, "stat").read_text()
+    except OSError:
+        return False

@@ -2,16 +2,19 @@
 
 Types of package `fake`: properties named in `REPLACING` force a replacement, deletion first when
 the resource has `deleteFirst`. A property `fail` (create, update, delete, read, init) makes that
-call fail; `wait` names a file whose appearance a creation waits for; with `foreseen` the id is
-known before the creation, so that what a dead run has made can be found.
+call fail; `wait` names a file whose appearance a creation waits for (`wait_read`, `wait_update`,
+`wait_delete`: another call), a `stubborn` one even when it is cancelled; with `foreseen` the id
+is known before the creation, so that what a dead run has made can be found.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from rehearsal.engine.provider import (
     UNKNOWN,
@@ -31,6 +34,29 @@ from rehearsal.engine.provider import (
 REPLACING = frozenset({"name"})
 
 
+class FiledThings(dict[str, Properties]):
+    """Things that are written to a folder as they come and go."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            (unquote(file.stem), json.loads(file.read_text())) for file in folder.glob("*.json")
+        )
+        self._folder = folder
+
+    def _file(self, identity: str) -> Path:
+        return self._folder / f"{quote(identity, safe='')}.json"
+
+    def __setitem__(self, identity: str, thing: Properties) -> None:
+        """Make or change a thing."""
+        self._file(identity).write_text(json.dumps(thing))
+        super().__setitem__(identity, thing)
+
+    def pop(self, identity: str, default: object = None) -> Properties:
+        """Delete a thing."""
+        self._file(identity).unlink(missing_ok=True)
+        return super().pop(identity, default)  # type: ignore[arg-type]
+
+
 class World:
     """What exists, and what was asked of the provider."""
 
@@ -41,6 +67,16 @@ class World:
         self.environs: list[Mapping[str, str]] = []
         self.busy = 0
         self.most_busy = 0
+        self.folder: Path | None = None
+
+    @classmethod
+    def of_files(cls, folder: Path) -> World:
+        """Open a world that outlives its process: a file a thing, and a file a call."""
+        folder.mkdir(exist_ok=True)
+        world = cls()
+        world.folder = folder
+        world.things = FiledThings(folder)
+        return world
 
     def provider(self) -> FakeProvider:
         """Make a provider that works on this world."""
@@ -199,12 +235,20 @@ class FakeProvider:
     async def _work(self, call: str, urn: str, inputs: Properties) -> None:
         world = self._world
         world.calls.append((call, _name(urn)))
+        if world.folder:
+            (world.folder / f"{call}.{_name(urn)}").touch()
         world.busy += 1
         world.most_busy = max(world.most_busy, world.busy)
         try:
             await asyncio.sleep(0)
-            if call == "create" and (gate := inputs.get("wait")):
-                await asyncio.to_thread(_wait_for, Path(str(gate)))
+            if gate := inputs.get("wait" if call == "create" else f"wait_{call}"):
+                waiting = asyncio.ensure_future(asyncio.to_thread(_wait_for, Path(str(gate))))
+                try:
+                    await asyncio.shield(waiting)
+                except asyncio.CancelledError:
+                    if not inputs.get("stubborn"):
+                        raise
+                    await waiting
             if inputs.get("fail") == call:
                 raise ProviderError(f"cannot {call} {_name(urn)}")
         finally:

@@ -9,11 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench, shared_launcher, steps
+from engine_bench import Bench, is_running, shared_launcher, steps, wait_until
 from fake_provider import World
 from pulumi import automation as auto
 
@@ -28,14 +27,6 @@ from fake_provider import World
 bench = Bench(Path(sys.argv[2]), World(), shared_launcher())
 bench.stack().up()
 """
-
-
-def wait_until(condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    """Wait for a condition, failing when it does not come true."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 def test_failed_step_stops_the_run_and_keeps_what_was_made(bench: Bench, world: World) -> None:
@@ -379,14 +370,6 @@ def test_zygote_ends_with_its_owner(bench: Bench) -> None:
     process.kill()
     process.wait()
     wait_until(lambda: not any(is_running(pid) for pid in pids.read_text().split()))
-
-
-def is_running(pid: str) -> bool:
-    """Tell whether a process exists and is no zombie that nobody has collected."""
-    try:
-        return ") Z" not in Path("/proc", pid, "stat").read_text()
-    except OSError:
-        return False
 
 
 def test_updates_of_several_processes_share_the_state(bench: Bench) -> None:
