@@ -27,10 +27,12 @@ from rehearsal.engine.cli import config_commands, declined, stack_commands
 from rehearsal.engine.cli.operations import Operation
 from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.errors import (
+    EXIT_FAILED,
     EXIT_INTERNAL,
     EXIT_USAGE,
     CommandFailedError,
 )
+from rehearsal.engine.files import describe
 from rehearsal.engine.programs.processes import Launcher, ZygoteLauncher
 from rehearsal.engine.provider import ProviderFactory
 from rehearsal.engine.state.checkpoint import VERSION
@@ -127,10 +129,15 @@ class EmbeddedPulumi(PulumiCommand):
         out = _Lines(on_output)
         err = _Lines(on_error)
         try:
-            code = self._dispatch(args, folder, environ, out)
+            code = self._dispatch(args, folder, environ, out, err)
         except CommandFailedError as error:
             err(f"error: {error}")
             code = error.exit_code
+        except OSError as error:
+            if error is out.broken:
+                raise
+            err(f"error: {describe(error)}")
+            code = EXIT_FAILED
         except Exception as error:
             if error is out.broken:
                 raise
@@ -145,10 +152,11 @@ class EmbeddedPulumi(PulumiCommand):
         folder: Path,
         environ: Mapping[str, str],
         out: Callable[[str], None],
+        err: Callable[[str], None],
     ) -> int:
         parsed = command_line.parse(args)
         folder = folder / parsed.get("cwd")
-        work = Workplace(parsed, folder, environ, out)
+        work = Workplace(parsed, folder, environ, out, err)
         name = parsed.command
         operation = _OPERATIONS.get(name)
         simple = _SIMPLE.get(name)

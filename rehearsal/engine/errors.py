@@ -31,6 +31,13 @@ class DeclinedError(CommandFailedError):
         super().__init__(f"{what} is not supported by the embedded engine: {instead}", EXIT_USAGE)
 
 
+class StateNotSavedError(CommandFailedError):
+    """What an operation has done could not be put on record, or is recorded but breaks the rules.
+
+    Nothing more may be done then.
+    """
+
+
 class BailError(Exception):
     """The operation failed and its diagnostics are already displayed."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,9 +15,10 @@ import yaml
 
 from rehearsal.engine import clock
 from rehearsal.engine.backend import locks
+from rehearsal.engine.backend.checkpoint_file import CheckpointFile
 from rehearsal.engine.configuration.project import Project
 from rehearsal.engine.errors import CommandFailedError, DeclinedError, stack_not_found
-from rehearsal.engine.files import sync_directory, write_atomically
+from rehearsal.engine.files import write_atomically
 from rehearsal.engine.state import checkpoint
 from rehearsal.engine.values import gojson
 from rehearsal.engine.values.gojson import Json, JsonObject
@@ -60,12 +60,50 @@ class StackRef:
         return f"{ORGANIZATION}/{self.project}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What the environment says about keeping state."""
+
+    retains_checkpoints: bool = False
+    makes_backups: bool = True
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Switches:
+        """Read the real engine's variables, by their present or their older names.
+
+        Raises:
+            DeclinedError: compressed state is asked for.
+        """
+        for kind in ("GZIP", "ZSTD"):
+            if _is_on(environ, f"PULUMI_DIY_BACKEND_{kind}", f"PULUMI_SELF_MANAGED_STATE_{kind}"):
+                raise DeclinedError(
+                    f"state compressed with {kind.lower()}",
+                    f"unset PULUMI_DIY_BACKEND_{kind}; it is written plain, which a real `pulumi`"
+                    " reads as well",
+                )
+        return cls(
+            retains_checkpoints=_is_on(
+                environ, "PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS", "PULUMI_RETAIN_CHECKPOINTS"
+            ),
+            makes_backups=not _is_on(
+                environ,
+                "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+                "PULUMI_DISABLE_CHECKPOINT_BACKUPS",
+            ),
+        )
+
+
+def _is_on(environ: Mapping[str, str], *names: str) -> bool:
+    return any(environ.get(name, "").lower() in {"1", "true"} for name in names)
+
+
 class FileBackend:
     """The stacks in one folder."""
 
-    def __init__(self, url: str, root: Path) -> None:
+    def __init__(self, url: str, root: Path, switches: Switches | None = None) -> None:
         self.url = url
         self._root = root / ".pulumi"
+        self._switches = switches or Switches()
 
     @classmethod
     def open(cls, project: Project | None, environ: Mapping[str, str]) -> FileBackend:
@@ -90,7 +128,7 @@ class FileBackend:
             root = project.root / root
         if not root.is_dir():
             raise CommandFailedError(f"unable to open bucket {url}: {root} is no directory")
-        backend = cls(url, root.resolve())
+        backend = cls(url, root.resolve(), Switches.of(environ))
         backend._check_layout()
         return backend
 
@@ -107,8 +145,8 @@ class FileBackend:
         if not meta.is_file():
             write_atomically(meta, "version: 1\n")
 
-    def _checkpoint_file(self, ref: StackRef) -> Path:
-        return self._root / "stacks" / ref.project / f"{ref.name}.json"
+    def _checkpoint_file(self, ref: StackRef) -> CheckpointFile:
+        return CheckpointFile(self._root / "stacks" / ref.project / f"{ref.name}.json")
 
     def _history_folder(self, ref: StackRef) -> Path:
         return self._root / "history" / ref.project / ref.name
@@ -129,52 +167,71 @@ class FileBackend:
 
     def exists(self, ref: StackRef) -> bool:
         """Tell whether a stack exists."""
-        return self._checkpoint_file(ref).is_file()
+        return self._checkpoint_file(ref).exists()
 
     def stacks(self, project: str | None = None) -> list[StackRef]:
         """List the stacks of one project, or of all."""
-        found = self._root.glob(f"stacks/{project or '*'}/*.json")
-        return sorted(
-            (StackRef(file.parent.name, file.name.removesuffix(".json")) for file in found),
-            key=lambda ref: (ref.project, ref.name),
-        )
+        found = {
+            StackRef(file.parent.name, file.name.removesuffix(suffix))
+            for suffix in (".json", ".json.gz", ".json.zst")
+            for file in self._root.glob(f"stacks/{project or '*'}/*{suffix}")
+        }
+        return sorted(found, key=lambda ref: (ref.project, ref.name))
 
     def modified_at(self, ref: StackRef) -> float:
         """When the checkpoint was last written, in seconds since the epoch."""
-        return self._checkpoint_file(ref).stat().st_mtime
+        return self.file_of(ref).stat().st_mtime
+
+    def file_of(self, ref: StackRef) -> Path:
+        """Where the checkpoint of a stack is."""
+        return self._checkpoint_file(ref).path
+
+    def read(self, ref: StackRef) -> JsonObject:
+        """Read the whole document of a stack's checkpoint.
+
+        Raises:
+            CommandFailedError: there is no such stack, or its file is damaged.
+        """
+        try:
+            return self._checkpoint_file(ref).read()
+        except FileNotFoundError:
+            raise stack_not_found(ref.name) from None
 
     def load(self, ref: StackRef) -> JsonObject:
         """Load a stack's deployment; a stack that was never brought up may have an empty one.
 
         Raises:
-            CommandFailedError: there is no such stack.
+            CommandFailedError: there is no such stack, or its file is damaged or too new.
         """
+        document = self.read(ref)
         try:
-            text = self._checkpoint_file(ref).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise stack_not_found(ref.name) from None
-        try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise CommandFailedError(f"could not load the checkpoint of {ref}: {error}") from error
-        return checkpoint.deployment_of(document)
+            return checkpoint.deployment_of(document)
+        except CommandFailedError as error:
+            raise CommandFailedError(
+                f"failed to load checkpoint: {self.file_of(ref)}: {error}"
+            ) from error
 
-    def save(self, ref: StackRef, deployment: JsonObject) -> None:
-        """Write a stack's checkpoint, keeping the one before as `.bak`."""
-        file = self._checkpoint_file(ref)
-        if file.exists():
-            _keep_previous(file)
-        document: JsonObject = {
-            "version": checkpoint.FORMAT,
-            "checkpoint": {"stack": str(ref), "latest": deployment},
-        }
-        write_atomically(file, gojson.dumps(document))
+    def save(
+        self, ref: StackRef, deployment: JsonObject, before: Mapping[str, Json] | None = None
+    ) -> Path:
+        """Write a stack's checkpoint, keeping the one before as `.bak`.
+
+        Args:
+            ref: the stack.
+            deployment: what is deployed.
+            before: the document that it was made from, for what else is in it.
+
+        Returns:
+            Where it is.
+        """
+        document = checkpoint.wrap(deployment, str(ref), before or {})
+        return self._checkpoint_file(ref).write(
+            gojson.dumps(document), is_retained=self._switches.retains_checkpoints
+        )
 
     def remove(self, ref: StackRef) -> None:
         """Remove a stack: its checkpoint becomes the `.bak`, its history goes."""
-        file = self._checkpoint_file(ref)
-        file.replace(file.with_name(f"{file.name}.bak"))
-        sync_directory(file.parent)
+        self._checkpoint_file(ref).remove()
         self._tags_file(ref).unlink(missing_ok=True)
         shutil.rmtree(self._history_folder(ref), ignore_errors=True)
 
@@ -182,11 +239,11 @@ class FileBackend:
         """Add an entry to a stack's history, beside a copy and a backup of its checkpoint."""
         at = clock.nanoseconds()
         folder = self._history_folder(ref)
-        current = self._checkpoint_file(ref).read_text(encoding="utf-8")
+        current = self.file_of(ref).read_text(encoding="utf-8")
         write_atomically(folder / f"{ref.name}-{at}{_CHECKPOINT_SUFFIX}", current)
-        write_atomically(
-            self._root / "backups" / ref.project / ref.name / f"{ref.name}.{at}.json", current
-        )
+        if self._switches.makes_backups:
+            backups = self._root / "backups" / ref.project / ref.name
+            write_atomically(backups / f"{ref.name}.{at}.json", current)
         # Last: an entry in the history promises the copies.
         write_atomically(
             folder / f"{ref.name}-{at}{_HISTORY_SUFFIX}", gojson.dumps(entry, indent=4)
@@ -198,14 +255,6 @@ class FileBackend:
         """Read a stack's history, newest entry first, or a part of it."""
         files = sorted(self._history_folder(ref).glob(f"*{_HISTORY_SUFFIX}"), reverse=True)
         return [json.loads(file.read_text(encoding="utf-8")) for file in files[start:stop]]
-
-
-def _keep_previous(file: Path) -> None:
-    backup = file.with_name(f"{file.name}.bak")
-    temporary = file.with_name(f"{file.name}.bak.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    temporary.hardlink_to(file)
-    temporary.replace(backup)
 
 
 def _logged_in(environ: Mapping[str, str]) -> str:

@@ -56,6 +56,7 @@ class Arguments:
     flags: dict[str, list[str]] = field(default_factory=dict)
     # Misspelt, or known to the real engine alone: it is the command's turn to decline first.
     unknown: list[str] = field(default_factory=list)
+    words: tuple[str, ...] = ()
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def parse(words: Sequence[str]) -> Arguments:
     Raises:
         CommandFailedError: a flag lacks its value.
     """
-    arguments = Arguments()
+    arguments = Arguments(words=tuple(words))
     # In `config set-all` these two carry a `key=value`.
     takes_pairs = [word for word in words if not word.startswith("-")][:2] == ["config", "set-all"]
     rest = list(words)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from rehearsal.engine.cli.flags import (
     refuse_unknown_targets,
     targets_of,
 )
-from rehearsal.engine.cli.stack_commands import history_entry
+from rehearsal.engine.cli.records import history_entry
 from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.configuration import stack_configuration
 from rehearsal.engine.configuration.stack_configuration import ConfigValue
@@ -26,6 +27,7 @@ from rehearsal.engine.errors import (
     EXIT_FAILED,
     CommandFailedError,
     DeploymentError,
+    StateNotSavedError,
 )
 from rehearsal.engine.events import stream
 from rehearsal.engine.events.digest import Digest
@@ -43,11 +45,13 @@ from rehearsal.engine.programs.processes import Launcher
 from rehearsal.engine.programs.running import run_program
 from rehearsal.engine.provider import ProviderFactory
 from rehearsal.engine.secrets.codec import StateCodec
-from rehearsal.engine.state import checkpoint
+from rehearsal.engine.state import checkpoint, integrity
 from rehearsal.engine.state.checkpoint import Snapshot
 from rehearsal.engine.state.recorder import Recorder
-from rehearsal.engine.state.states import ResourceState, StateWriter
+from rehearsal.engine.state.states import ResourceState
 from rehearsal.engine.state.steps import Op
+from rehearsal.engine.state.writer import CheckpointWriter
+from rehearsal.engine.values.gojson import JsonObject
 from rehearsal.engine.values.property_values import EngineProperties
 
 # How long what was ended has time to close its connections.
@@ -64,6 +68,7 @@ class Loaded:
 
     config: Mapping[str, ConfigValue]
     codec: StateCodec
+    file: JsonObject
     snapshot: Snapshot
 
 
@@ -198,7 +203,10 @@ class Operation:
         # Derives the key, which must not happen in the loop.
         work.crypter(ref)
         codec = work.codec(ref)
-        snapshot = checkpoint.read(work.backend.load(ref), codec)
+        file = work.backend.read(ref)
+        snapshot = checkpoint.read(checkpoint.deployment_of(file), codec)
+        if work.checks_integrity:
+            integrity.refuse_broken(snapshot, work.backend.file_of(ref))
         snapshot.salt = snapshot.salt or work.salt(ref)
         settings = work.settings(ref)
         if self._kind == "destroy" and "config" not in settings.document:
@@ -207,7 +215,7 @@ class Operation:
         config = stack_configuration.effective(
             settings, work.project, ref.name, lambda: work.crypter(ref)
         )
-        return Loaded(config, codec, snapshot)
+        return Loaded(config, codec, file, snapshot)
 
     def _prepare(self, ref: StackRef, loaded: Loaded) -> Deployment:
         work, arguments = self._work, self._work.arguments
@@ -217,13 +225,13 @@ class Operation:
             is_preview=self._preview,
         )
 
-        write_state = StateWriter(loaded.codec)
-
-        def save(snapshot: Snapshot) -> None:
-            document = checkpoint.write(snapshot, loaded.codec, write_state=write_state)
-            work.backend.save(ref, document)
-
-        recorder = Recorder(loaded.snapshot, None if self._preview else save)
+        writer = CheckpointWriter(
+            loaded.codec,
+            partial(work.backend.save, ref, before=loaded.file),
+            command=work.command_line,
+            is_checked=work.checks_integrity,
+        )
+        recorder = Recorder(loaded.snapshot, None if self._preview else writer)
 
         def find_resource(urn: str) -> ResourceState | None:
             return deployment.registered.get(urn)
@@ -335,13 +343,14 @@ class Operation:
             refuse_unknown_targets(deployment, self._kind)
 
     def _settle(self, deployment: Deployment) -> None:
-        """Give the stack its outputs, write the last checkpoint, and check it."""
+        """Give the stack its outputs and write the last checkpoint."""
         recorder = deployment.recorder
         root = recorder.snapshot().root()
         outputs = deployment.root_outputs
         if outputs is not None and root is not None and root.urn in deployment.steps:
             root.outputs = {**root.outputs, **outputs} if deployment.progress.failed else outputs
             deployment.events.step_finished(deployment.steps[root.urn])
-        recorder.write()
-        for violation in recorder.violations() if not self._preview else ():
-            deployment.complain(f"the state is inconsistent: {violation}")
+        try:
+            recorder.write()
+        except StateNotSavedError as error:
+            deployment.complain_unsaved("writing snapshot", error)

@@ -1,16 +1,14 @@
-"""The commands about stacks as such: `stack init|select|ls|rm|output|export|import|history`."""
+"""The commands about stacks as such: `stack init|select|ls|rm|output|history`."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from rehearsal.engine import clock
 from rehearsal.engine.backend.folder import StackRef
+from rehearsal.engine.cli import transfer
 from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.configuration.stack_configuration import is_secure, reveal
 from rehearsal.engine.errors import EXIT_USAGE, CommandFailedError, DeclinedError
@@ -156,60 +154,6 @@ def _print_outputs(work: Workplace, values: JsonObject) -> None:
             work.out(f"    {key:<{width}}  {text}")
 
 
-def export(work: Workplace) -> None:
-    """Print the stack's deployment, with its secrets in the clear if asked for."""
-    ref = work.stack
-    deployment = work.backend.load(ref)
-    if work.arguments.has("show-secrets"):
-        snapshot = checkpoint.read(deployment, work.codec(ref))
-        written = deployment.get("manifest")
-        deployment = checkpoint.write(
-            snapshot, None, written_by=written if isinstance(written, Mapping) else None
-        )
-    work.print_json({"version": checkpoint.FORMAT, "deployment": deployment}, indent=4)
-
-
-def import_(work: Workplace) -> None:
-    """Replace the stack's deployment by an exported one."""
-    ref = work.stack
-    file = work.arguments.get("file")
-    text = Path(work.folder, file).read_text(encoding="utf-8") if file else sys.stdin.read()
-    try:
-        deployment = checkpoint.deployment_of(json.loads(text))
-    except ValueError as error:
-        raise CommandFailedError(f"could not deserialize deployment: {error}") from error
-    started = time.time()
-    with work.backend.lock(ref):
-        imported = checkpoint.read(deployment, work.codec(ref))
-        _refuse_foreign(work, ref, imported)
-        if imported.pending:
-            work.out(f"warning: removing {len(imported.pending)} pending operations")
-            imported.pending = []
-        imported.salt = work.salt(ref)
-        found = checkpoint.violations(imported.resources)
-        if found and not work.arguments.has("force"):
-            raise CommandFailedError(f"state file contains errors: {'; '.join(found)}")
-        work.backend.save(ref, checkpoint.write(imported, work.codec(ref)))
-        work.backend.record(
-            ref,
-            history_entry(
-                work, ref, kind="import", started=started, result="succeeded", changes={}
-            ),
-        )
-    work.out("Import complete.")
-
-
-def _refuse_foreign(work: Workplace, ref: StackRef, imported: Snapshot) -> None:
-    if work.arguments.has("force"):
-        return
-    for state in imported.resources:
-        urn = urns.parse(state.urn)
-        if (urn.stack, urn.project) != (ref.name, ref.project):
-            raise CommandFailedError(
-                f"resource '{state.urn}' does not belong to stack '{ref}': use --force to import it"
-            )
-
-
 def history(work: Workplace) -> None:
     """Print what was done to the stack, newest first."""
     ref = work.stack
@@ -257,34 +201,6 @@ def _describe_entry(
     return described
 
 
-def history_entry(
-    work: Workplace,
-    ref: StackRef,
-    *,
-    kind: str,
-    started: float,
-    result: str,
-    changes: Mapping[str, int],
-) -> JsonObject:
-    """Describe an operation for the history."""
-    entry: JsonObject = {
-        "kind": kind,
-        "startTime": int(started),
-        "message": work.arguments.get("message"),
-        "environment": {
-            "exec.kind": work.arguments.get("exec-kind", "cli"),
-            "pulumi.version": checkpoint.VERSION,
-        },
-        "config": work.settings(ref).qualified(work.project),
-        "version": 0,
-        "result": result,
-        "endTime": int(time.time()),
-    }
-    if changes:
-        entry["resourceChanges"] = dict(sorted(changes.items()))
-    return entry
-
-
 def _time(value: Json) -> str:
     return clock.milliseconds(float(value)) if isinstance(value, int | float) else ""
 
@@ -319,7 +235,7 @@ COMMANDS: Final[Mapping[tuple[str, ...], Command]] = {
     ("stack", "ls"): list_all,
     ("stack", "rm"): remove,
     ("stack", "output"): outputs,
-    ("stack", "export"): export,
-    ("stack", "import"): import_,
+    ("stack", "export"): transfer.export,
+    ("stack", "import"): transfer.import_,
     ("stack", "history"): history,
 }

@@ -31,6 +31,7 @@ class Workplace:
     folder: Path
     environ: Mapping[str, str]
     out: Output
+    err: Output
     _project: Project | None = None
     _backend: FileBackend | None = None
     _crypters: dict[str, Crypter] = field(default_factory=dict)
@@ -41,6 +42,16 @@ class Workplace:
         if self._project is None:
             self._project = find(self.folder)
         return self._project
+
+    @property
+    def command_line(self) -> str:
+        """The command as a person would type it, for the record."""
+        return " ".join(("pulumi", *self.arguments.words))
+
+    @property
+    def checks_integrity(self) -> bool:
+        """Tell whether a state that breaks the rules is refused."""
+        return not self.arguments.has("disable-integrity-checking")
 
     @property
     def backend(self) -> FileBackend:
@@ -109,6 +120,10 @@ class Workplace:
         """Make a codec for a stack's state, which may lock its secrets with a salt of its own."""
         salt = checkpoint.salt_of(self.backend.load(ref))
         return StateCodec(lambda: self.unlock(salt or self.salt(ref)))
+
+    def warn(self, message: str) -> None:
+        """Say what the user should know although the command goes on."""
+        self.err(f"warning: {message}")
 
     def print_json(self, value: gojson.Json, indent: int = 2) -> None:
         """Print a value as pretty JSON."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from rehearsal.engine import clock
-from rehearsal.engine.errors import CommandFailedError, DeploymentError
+from rehearsal.engine.errors import CommandFailedError, DeploymentError, StateNotSavedError
 from rehearsal.engine.executor.recovery import find_existing
 from rehearsal.engine.planner.deployment import Deployment
 from rehearsal.engine.planner.replacement import protected_message
@@ -28,6 +28,7 @@ from rehearsal.engine.values.property_values import (
     plain_properties,
 )
 
+_AFTER_STEP = "post-step event returned an error"
 _CREATIONS = frozenset({Op.CREATE, Op.CREATE_REPLACEMENT})
 _CONTINUATIONS = frozenset({Op.SAME, Op.UPDATE, Op.READ})
 
@@ -78,35 +79,50 @@ class Executor:
         return Result.DONE
 
     async def _run_step(self, step: Step) -> bool:
-        deployment = self._deployment
         if step.skipped:
             return True
+        if not self._begin(step) or not await self._attempt(step):
+            return False
+        try:
+            self._deployment.recorder.finish(step)
+        except StateNotSavedError as error:
+            self._deployment.complain_unsaved(_AFTER_STEP, error)
+            return False
+        self._announce(step)
+        return True
+
+    def _begin(self, step: Step) -> bool:
+        """Say that a step begins and put it on record, unless it must not begin."""
+        deployment = self._deployment
         if deployment.noted is not None:
             deployment.noted.note(step)
         deployment.events.step_started(step)
         try:
             if deployment.plan is not None:
                 deployment.plan.refuse_unplanned(step)
+            deployment.recorder.begin(step)
         except DeploymentError as error:
             self._refuse(step, str(error))
             return False
-        deployment.recorder.begin(step)
+        except StateNotSavedError as error:
+            deployment.complain_unsaved("pre-step event returned an error", error)
+            return False
+        return True
+
+    async def _attempt(self, step: Step) -> bool:
+        """Do what a step is about; a failure is told and recorded."""
         try:
             await self._perform(step)
         except ResourceInitFailedError as error:
             self._fail(step, [*error.reasons], _partial(step, error))
-            return False
         except (ProviderError, DeploymentError, CommandFailedError) as error:
-            is_in_doubt = isinstance(error, OutcomeUnknownError)
-            self._fail(step, [str(error)], is_in_doubt=is_in_doubt)
-            return False
+            self._fail(step, [str(error)], is_in_doubt=isinstance(error, OutcomeUnknownError))
         except Exception as error:  # noqa: BLE001 (a provider's bug must not lose the record)
-            deployment.progress.maybe_corrupt = True
+            self._deployment.progress.maybe_corrupt = True
             self._fail(step, [f"{type(error).__name__}: {error}"])
-            return False
-        deployment.recorder.finish(step)
-        self._announce(step)
-        return True
+        else:
+            return True
+        return False
 
     def _refuse(self, step: Step, message: str) -> None:
         """Give up on a step that was never begun: there is nothing to record."""
@@ -126,7 +142,10 @@ class Executor:
         is_in_doubt: bool = False,
     ) -> None:
         deployment = self._deployment
-        deployment.recorder.fail(step, partial, is_in_doubt=is_in_doubt)
+        try:
+            deployment.recorder.fail(step, partial, is_in_doubt=is_in_doubt)
+        except StateNotSavedError as error:
+            deployment.complain_unsaved(_AFTER_STEP, error)
         for message in messages:
             deployment.events.diagnostic(message, urn=step.urn)
         deployment.events.step_failed(step)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rehearsal.engine.backend.folder import StackRef
 from rehearsal.engine.configuration.project import Project
 from rehearsal.engine.configuration.stack_configuration import ConfigValue
+from rehearsal.engine.errors import StateNotSavedError
 from rehearsal.engine.events.stream import EventLog
 from rehearsal.engine.planner.targets import Targets
 from rehearsal.engine.planner.update_plan import UpdatePlan
@@ -24,6 +25,7 @@ class Progress:
     """How an operation is going.
 
     `stopping` is set when no new step may begin: after a failure, or when the user interrupts.
+    What is `unsaved` has happened and is not on record.
     """
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -31,6 +33,7 @@ class Progress:
     step_failed: bool = False
     cancelled: bool = False
     maybe_corrupt: bool = False
+    unsaved: bool = False
 
     def cancel(self) -> None:
         """Let the steps under way end and begin no other."""
@@ -93,3 +96,9 @@ class Deployment:
         """Report an error of the engine's own and stop."""
         self.events.diagnostic(message, urn=urn)
         self.progress.fail()
+
+    def complain_unsaved(self, when: str, error: StateNotSavedError) -> None:
+        """Report, once, that the state could not be saved, and stop."""
+        if not self.progress.unsaved:
+            self.complain(f"{when}: {error}")
+        self.progress.unsaved = True

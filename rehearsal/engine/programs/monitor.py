@@ -148,7 +148,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineS
         """Take the outputs of a component or of the stack."""
         try:
             self._registrar.register_outputs(request.urn, wire.decode(request.outputs))
-        except DeploymentError as error:
+        except (DeploymentError, CommandFailedError) as error:
             await self._refuse(error, context)
         return empty_pb2.Empty()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -19,6 +19,10 @@ from rehearsal.engine.values.gojson import Json, JsonObject
 VERSION: Final = "3.260.0"
 FORMAT: Final = 3
 _READABLE_FORMATS: Final = (3, 4)
+_DEPLOYMENT_KEYS: Final = frozenset(
+    {"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}
+)
+_MANIFEST_KEYS: Final = frozenset({"time", "magic", "version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +31,23 @@ class PendingOperation:
 
     resource: ResourceState
     kind: str
+    extra: JsonObject = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """The resources of a stack, in an order in which they could be made."""
+    """The resources of a stack, in an order in which they could be made.
+
+    What this engine has no use for is carried along: `extra` of the deployment, and all of
+    `manifest` and `secrets_providers` as they were read.
+    """
 
     salt: str
     resources: list[ResourceState] = field(default_factory=list)
     pending: list[PendingOperation] = field(default_factory=list)
     metadata: JsonObject = field(default_factory=dict)
+    manifest: JsonObject = field(default_factory=dict)
+    secrets_providers: JsonObject = field(default_factory=dict)
     extra: JsonObject = field(default_factory=dict)
 
     def root(self) -> ResourceState | None:
@@ -46,11 +57,20 @@ class Snapshot:
             None,
         )
 
+    @property
+    def has_its_magic(self) -> bool:
+        """Tell whether the manifest is the one that its writer wrote."""
+        version = str(self.manifest.get("version") or "")
+        return str(self.manifest.get("magic") or "") == (_magic(version) if version else "")
+
 
 def manifest() -> JsonObject:
     """Describe who writes a checkpoint, and when."""
-    magic = hashlib.sha256(VERSION.encode()).hexdigest()
-    return {"time": clock.rfc3339(), "magic": magic, "version": VERSION}
+    return {"time": clock.rfc3339(), "magic": _magic(VERSION), "version": VERSION}
+
+
+def _magic(version: str) -> str:
+    return hashlib.sha256(version.encode()).hexdigest()
 
 
 def deployment_of(document: Mapping[str, Json]) -> JsonObject:
@@ -91,19 +111,21 @@ def salt_of(deployment: Mapping[str, Json]) -> str:
 
 def read(deployment: Mapping[str, Json], codec: StateCodec) -> Snapshot:
     """Read the deployment of a checkpoint."""
-    known = {"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}
     return Snapshot(
         salt=salt_of(deployment),
         resources=[states.read(item, codec) for item in _objects(deployment.get("resources"))],
         pending=[
             PendingOperation(
-                states.read(item["resource"], codec),  # type: ignore[arg-type]
-                str(item["type"]),
+                states.read(_object(item.get("resource")), codec),
+                str(item.get("type", "")),
+                {key: value for key, value in item.items() if key not in ("resource", "type")},
             )
             for item in _objects(deployment.get("pending_operations"))
         ],
         metadata=_object(deployment.get("metadata")),
-        extra={key: value for key, value in deployment.items() if key not in known},
+        manifest=_object(deployment.get("manifest")),
+        secrets_providers=_object(deployment.get("secrets_providers")),
+        extra={key: value for key, value in deployment.items() if key not in _DEPLOYMENT_KEYS},
     )
 
 
@@ -123,42 +145,33 @@ def write(
         written_by: the manifest, when an earlier writer's is to be kept.
     """
     write_one = write_state or partial(states.write, codec=codec)
-    deployment: JsonObject = {"manifest": dict(written_by or manifest())}
+    unknown = {key: value for key, value in snapshot.manifest.items() if key not in _MANIFEST_KEYS}
+    deployment: JsonObject = {"manifest": dict(written_by or {**manifest(), **unknown})}
     if snapshot.salt:
-        deployment["secrets_providers"] = {"type": "passphrase", "state": {"salt": snapshot.salt}}
+        deployment["secrets_providers"] = _secrets_providers(snapshot)
     if snapshot.resources:
         deployment["resources"] = [write_one(item) for item in snapshot.resources]
     if snapshot.pending:
         deployment["pending_operations"] = [
-            {"resource": write_one(item.resource), "type": item.kind} for item in snapshot.pending
+            {"resource": write_one(item.resource), "type": item.kind, **item.extra}
+            for item in snapshot.pending
         ]
     return {**deployment, "metadata": snapshot.metadata, **snapshot.extra}
 
 
-def violations(resources: Sequence[ResourceState]) -> list[str]:
-    """Name everything that would make the real engine refuse these resources."""
-    found: list[str] = []
-    seen: set[str] = set()
-    live: set[str] = set()
-    references: set[str] = set()
-    for state in resources:
-        if not state.custom and state.id:
-            found.append(f"component {state.urn} has an id")
-        if state.provider and state.provider not in references and not state.pending_replacement:
-            found.append(f"resource {state.urn} refers to unknown provider {state.provider}")
-        found.extend(
-            f"resource {state.urn} refers to {required}, which is missing or comes later"
-            for required in dict.fromkeys(state.required())
-            if required not in seen and required != state.provider_urn
-        )
-        if not state.delete and state.urn in live:
-            found.append(f"resource {state.urn} occurs twice")
-        seen.add(state.urn)
-        if not state.delete:
-            live.add(state.urn)
-        if state.is_provider:
-            references.add(urns.reference(state.urn, state.id))
-    return found
+def _secrets_providers(snapshot: Snapshot) -> JsonObject:
+    state = {**_object(snapshot.secrets_providers.get("state")), "salt": snapshot.salt}
+    return {**snapshot.secrets_providers, "type": "passphrase", "state": state}
+
+
+def wrap(deployment: Json, stack: str, before: Mapping[str, Json]) -> JsonObject:
+    """Make a stack's file of its deployment, with what the file `before` had around its own."""
+    around = _object(before.get("checkpoint"))
+    return {
+        "version": FORMAT,
+        "checkpoint": {**around, "stack": stack, "latest": deployment},
+        **{key: value for key, value in before.items() if key not in ("version", "checkpoint")},
+    }
 
 
 def _objects(value: Json) -> list[JsonObject]:

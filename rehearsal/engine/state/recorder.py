@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from rehearsal.engine.state import checkpoint, states
+from rehearsal.engine.errors import StateNotSavedError
+from rehearsal.engine.state import states
 from rehearsal.engine.state.checkpoint import PendingOperation, Snapshot
 from rehearsal.engine.state.states import ResourceState
 from rehearsal.engine.state.steps import PENDING_KINDS, Op, Step
@@ -50,11 +51,20 @@ class Recorder:
         self._renamed[old_urn] = new_urn
 
     def begin(self, step: Step) -> None:
-        """Put a step on record before anything happens."""
+        """Put a step on record before anything happens.
+
+        Raises:
+            StateNotSavedError: it could not be, here as wherever the record changes.
+        """
         kind = PENDING_KINDS.get(step.op)
         if kind and step.subject.is_managed:
             self._pending[id(step)] = PendingOperation(step.subject, kind)
-            self.write()
+            try:
+                self.write()
+            except StateNotSavedError:
+                # It will not begin.
+                del self._pending[id(step)]
+                raise
 
     def finish(self, step: Step) -> None:
         """Record a step's result."""
@@ -107,6 +117,8 @@ class Recorder:
             resources=resources,
             pending=[*self.leftover, *self._pending.values()],
             metadata=self._before.metadata,
+            manifest=self._before.manifest,
+            secrets_providers=self._before.secrets_providers,
             extra=self._before.extra,
         )
 
@@ -118,10 +130,6 @@ class Recorder:
     def close(self) -> None:
         """Write nothing more, whatever still ends: the stack is about to be somebody else's."""
         self._save = None
-
-    def violations(self) -> list[str]:
-        """Name what would make another engine refuse the present state."""
-        return checkpoint.violations(self.snapshot().resources)
 
     @staticmethod
     def _settles(step: Step) -> bool:

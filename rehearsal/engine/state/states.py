@@ -6,13 +6,12 @@ go back and forth between the two engines without losing anything.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
 from rehearsal.engine.secrets.codec import StateCodec, expose
-from rehearsal.engine.values import gojson, urns
+from rehearsal.engine.values import urns
 from rehearsal.engine.values.gojson import Json, JsonObject
 from rehearsal.engine.values.property_values import EngineProperties
 
@@ -121,7 +120,8 @@ class ResourceState:
 
 def read(document: Mapping[str, Json], codec: StateCodec) -> ResourceState:
     """Read a resource of a checkpoint."""
-    known: dict[str, object] = {}
+    # What every resource must have may be missing from a damaged one: `integrity` says so.
+    known: dict[str, object] = {"urn": "", "type": "", "custom": False}
     extra: JsonObject = {}
     for key, value in document.items():
         name = _FIELDS.get(key)
@@ -130,7 +130,7 @@ def read(document: Mapping[str, Json], codec: StateCodec) -> ResourceState:
         elif value is None:
             continue
         elif name in _PROPERTIES and isinstance(value, Mapping):
-            known[name] = codec.read(f"{document['urn']}.{name}", value)
+            known[name] = codec.read(f"{document.get('urn', '')}.{name}", value)
         elif name == "property_dependencies" and isinstance(value, Mapping):
             known[name] = {property_: list(urns_ or ()) for property_, urns_ in value.items()}  # type: ignore[arg-type]
         else:
@@ -151,34 +151,6 @@ def write(state: ResourceState, codec: StateCodec | None) -> JsonObject:
         elif value or key in _ALWAYS:
             document[key] = value
     return {**document, **state.extra}
-
-
-_values_of: Final[Callable[[ResourceState], tuple[object, ...]]] = operator.attrgetter(
-    *(item.name for item in fields(ResourceState))
-)
-
-
-class StateWriter:
-    """Writes resources as JSON text, and remembers the text of those that stay as they are.
-
-    A checkpoint is written twice per step, each time with every resource in it. A field changes
-    by being assigned, never inside: one whose value is the same object is unchanged.
-    """
-
-    def __init__(self, codec: StateCodec) -> None:
-        self._codec = codec
-        self._written: dict[int, tuple[ResourceState, tuple[object, ...], gojson.Raw]] = {}
-
-    def __call__(self, state: ResourceState) -> gojson.Raw:
-        """Write one resource."""
-        values = _values_of(state)
-        known = self._written.get(id(state))
-        if known is not None and all(map(operator.is_, known[1], values)):
-            return known[2]
-        text = gojson.Raw(gojson.dumps(write(state, self._codec)))
-        # The state is kept as well, so that its identity is not given to another one.
-        self._written[id(state)] = (state, values, text)
-        return text
 
 
 def copy_of(state: ResourceState) -> ResourceState:

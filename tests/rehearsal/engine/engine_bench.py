@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 import time
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from pulumi import automation as auto
 
 from rehearsal.engine.command import EmbeddedPulumi
 from rehearsal.engine.programs.processes import Launcher, ZygoteLauncher
+from rehearsal.engine.secrets.codec import StateCodec
+from rehearsal.engine.secrets.passphrase import unlock
+from rehearsal.engine.state import checkpoint
+from rehearsal.engine.state.checkpoint import Snapshot
 
 # One salt for all stacks, so that a test process derives its key once.
 SALT = "v1:MlqJpBLDLXg=:v1:OM7xVVNhmt7gaj+b:QHxpA6jBnX7kCpZz8o4sxcMsafc4jg=="
@@ -84,6 +89,17 @@ class Bench:
         document = json.loads(self.checkpoint_file(stack).read_text())
         latest: dict[str, Any] = document["checkpoint"]["latest"]
         return latest
+
+    def snapshot(self, stack: str = "dev") -> Snapshot:
+        """Read a stack's checkpoint with its secrets opened."""
+        latest = self.latest(stack)
+        codec = StateCodec(lambda: unlock(checkpoint.salt_of(latest), PASSPHRASE))
+        return checkpoint.read(latest, codec)
+
+    @property
+    def full_environ(self) -> dict[str, str]:
+        """The environment of a command line in this project."""
+        return {**os.environ, **self.environ}
 
     def resources(self, stack: str = "dev") -> dict[str, dict[str, Any]]:
         """Read a stack's resources by name; default providers are left out."""

@@ -29,7 +29,7 @@ from rehearsal.engine.provider import (
 )
 from rehearsal.engine.secrets import passphrase
 from rehearsal.engine.secrets.codec import StateCodec
-from rehearsal.engine.state import checkpoint
+from rehearsal.engine.state import checkpoint, integrity
 from rehearsal.engine.values import gojson
 from rehearsal.engine.values.property_values import Secret
 
@@ -63,7 +63,7 @@ def test_recorded_state_survives_reading_and_writing(recorded: dict[str, Any]) -
     crypter = passphrase.unlock(checkpoint.salt_of(deployment), PASSPHRASE)
     codec = StateCodec(lambda: crypter)
     snapshot = checkpoint.read(deployment, codec)
-    assert checkpoint.violations(snapshot.resources) == []
+    assert integrity.violation(snapshot.resources) == ""
     written = checkpoint.write(snapshot, codec, written_by=deployment["manifest"])  # type: ignore[arg-type]
     expected = json.dumps(deployment, ensure_ascii=False, separators=(",", ":"))
     assert gojson.dumps(written) == expected

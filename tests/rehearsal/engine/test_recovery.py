@@ -9,14 +9,14 @@ from pulumi import automation as auto
 
 from rehearsal.engine.secrets.codec import StateCodec
 from rehearsal.engine.secrets.passphrase import unlock
-from rehearsal.engine.state import checkpoint
+from rehearsal.engine.state import checkpoint, integrity
 
 
 def assert_sound(bench: Bench) -> None:
     """Check that another engine would accept the state."""
     latest = bench.latest()
     codec = StateCodec(lambda: unlock(checkpoint.salt_of(latest), "x"))
-    assert checkpoint.violations(checkpoint.read(latest, codec).resources) == []
+    assert integrity.violation(checkpoint.read(latest, codec).resources) == ""
 
 
 def test_interrupted_replacement_is_completed(bench: Bench, world: World) -> None:
