@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.local_routes import LocalRoutes
 from rehearsal.cloud.pipeline import Request
+from rehearsal.cloud.storage.batch import Batches
 from rehearsal.cloud.storage.media import Media
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Answers a request that is no plain JSON call, for a principal.
 RawHandler: TypeAlias = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+
+_BARE_STORAGE: Final = ("/storage/v1/", "/upload/storage/", "/download/storage/", "/batch/storage/")
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ class Front:
             "/.well-known/": local,
             "/storage/upload/": media,
             "/storage/download/": media,
+            "/storage/batch/": Batches(cloud).answer,
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -52,7 +56,7 @@ class Front:
         if _is_for_elsewhere(request):
             # A client that was not pointed at us must not reach the internet either.
             return web.Response(status=403, text="The local cloud lets nothing out.\n")
-        raw_path = request.raw_path.partition("?")[0]
+        raw_path = _with_service(request.raw_path.partition("?")[0])
         raw = self._raw_handler(raw_path, request.query)
         try:
             principal = self._principal(request)
@@ -99,6 +103,11 @@ class Front:
                 " login cookie or other valid authentication credential."
             )
         return principal
+
+
+def _with_service(raw_path: str) -> str:
+    """The path with our prefix of its service; Go's storage client drops it from its endpoint."""
+    return f"/storage{raw_path}" if raw_path.startswith(_BARE_STORAGE) else raw_path
 
 
 def _dropped(request: web.BaseRequest) -> web.StreamResponse:

@@ -116,9 +116,26 @@ def _digest(scope: Sequence[object]) -> str:
 
 def _filters(query: Mapping[str, str]) -> dict[str, str]:
     """What chooses the entries: not the page, and nothing of how answers are written."""
-    names = ("filter", "prefix", "delimiter", "view", "orderBy", "showDeleted", "all", "versions")
+    names = (
+        "all",
+        "delimiter",
+        "endOffset",
+        "filter",
+        "includeTrailingDelimiter",
+        "matchGlob",
+        "orderBy",
+        "prefix",
+        "showDeleted",
+        "startOffset",
+        "versions",
+        "view",
+    )
     return {name: query[name] for name in names if name in query}
 
 
 def _key(entry: Any) -> str:
-    return entry if isinstance(entry, str) else str(entry.get("name") or entry.get("id"))
+    if isinstance(entry, str):
+        return entry
+    # Several versions of an object have one name; no name has a line break.
+    generation = f"\n{entry['generation']}" if "generation" in entry else ""
+    return str(entry.get("name") or entry.get("id")) + generation

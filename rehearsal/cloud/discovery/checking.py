@@ -45,6 +45,9 @@ def checked_query(method: Method, query: Mapping[str, str]) -> dict[str, str]:
             )
         checked[proper] = value
     for name, parameter in method.parameters.items():
+        if parameter.get("type") == "boolean" and name in checked:
+            # Python's clients write `True`.
+            checked[name] = checked[name].lower()
         if parameter.get("type") == "integer" and not _INTEGER.fullmatch(checked.get(name, "0")):
             raise invalid_argument(f"Invalid value at '{name}': \"{checked[name]}\"")
         is_required = parameter.get("required") and parameter["location"] == "query"

@@ -157,6 +157,19 @@ def start_cloud(tmp_path: Path) -> Callable[..., Any]:
     return start
 
 
+@pytest.fixture(name="wait_until")
+def wait_until_fixture() -> Callable[..., None]:
+    """Wait for a condition."""
+
+    def wait(is_so: Callable[[], object], timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not is_so():
+            assert time.monotonic() < deadline, "timed out"
+            time.sleep(0.01)
+
+    return wait
+
+
 @pytest.fixture(name="expect")
 def expect_fixture() -> Callable[..., Any]:
     """Assert an answer's code and return its body."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -48,19 +47,6 @@ def target() -> Iterator[Target]:
     made.server.shutdown()
     thread.join()
     made.server.server_close()
-
-
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], object]], None]:
-    """Wait for a condition."""
-
-    def wait(is_so: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not is_so():
-            assert time.monotonic() < deadline, "timed out"
-            time.sleep(0.01)
-
-    return wait
 
 
 def make(local_cloud: Any, expect: Any, uri: str, **settings: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,14 +18,6 @@ from rehearsal.cloud.pubsub.state import broker_of
 
 TOPIC = "projects/local-proj/topics/orders"
 SUBSCRIPTION = "projects/local-proj/subscriptions/orders-worker"
-
-
-def wait_until(is_so: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.01)
 
 
 class PubsubClients:
@@ -136,9 +127,3 @@ def serve_as(local_cloud: Any, on_loop: Callable[..., Any]) -> Iterator[Callable
     yield serve
     for port in ports:
         on_loop(port.stop)
-
-
-@pytest.fixture(name="wait_until")
-def wait_until_fixture() -> Callable[..., None]:
-    """Wait for a condition."""
-    return wait_until

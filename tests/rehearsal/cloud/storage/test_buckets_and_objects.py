@@ -94,8 +94,6 @@ def test_multipart_upload_carries_metadata(storage: Any, expect: Any) -> None:
     assert read.content == content
     broken = storage.deployer.post(UPLOAD, params=params, content=b"--x--", headers=kind)
     expect(broken, 400)
-    resumable = storage.deployer.post(UPLOAD, params={"uploadType": "resumable"})
-    assert "uploadType=resumable" in expect(resumable, 400)["error"]["message"]
 
 
 def test_preconditions_guard_generations(storage: Any, expect: Any) -> None:
