@@ -8,6 +8,8 @@ from rehearsal.cloud.times import rfc3339
 _PENDING = "CONDITION_RECONCILING"
 _SUCCEEDED = "CONDITION_SUCCEEDED"
 _FAILED = "CONDITION_FAILED"
+# The reasons that only revisions have; Google's API keeps them apart from the common ones.
+_REVISION_REASONS = frozenset({"HEALTH_CHECK_CONTAINER_ERROR"})
 
 
 def now() -> str:
@@ -25,12 +27,9 @@ def service_ready() -> JsonObject:
     return _status(_condition("Ready", _SUCCEEDED), is_reconciling=False)
 
 
-def service_failed(message: str, revision_reason: str) -> JsonObject:
+def service_failed(message: str, reason: str) -> JsonObject:
     """Return the status of a service whose latest revision failed."""
-    failed = _condition("Ready", _FAILED) | {"message": message}
-    if revision_reason:
-        failed["revisionReason"] = revision_reason
-    return _status(failed, is_reconciling=False)
+    return _status(_failure(message, reason), is_reconciling=False)
 
 
 def revision_ready() -> list[JsonObject]:
@@ -39,12 +38,9 @@ def revision_ready() -> list[JsonObject]:
     return [_condition(kind, _SUCCEEDED) for kind in types]
 
 
-def revision_failed(message: str, revision_reason: str) -> list[JsonObject]:
+def revision_failed(message: str, reason: str) -> list[JsonObject]:
     """Return the conditions of a revision that could not start."""
-    failed = _condition("Ready", _FAILED) | {"message": message}
-    if revision_reason:
-        failed["revisionReason"] = revision_reason
-    return [failed]
+    return [_failure(message, reason)]
 
 
 def revision_pending() -> list[JsonObject]:
@@ -62,6 +58,13 @@ def _status(terminal: JsonObject, *, is_reconciling: bool) -> JsonObject:
         "conditions": parts,
         "reconciling": is_reconciling,
     }
+
+
+def _failure(message: str, reason: str) -> JsonObject:
+    failed = _condition("Ready", _FAILED) | {"message": message}
+    if reason:
+        failed["revisionReason" if reason in _REVISION_REASONS else "reason"] = reason
+    return failed
 
 
 def _condition(kind: str, state: str) -> JsonObject:

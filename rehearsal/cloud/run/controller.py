@@ -27,7 +27,7 @@ SERVICE_TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
 
 # Cloud Run lets an old instance finish its requests, within this bound.
 _DRAIN_S = 10.0
-_REVISION_REASONS = {
+_REASONS = {
     "NOT_FOUND": "CONTAINER_MISSING",
     "FAILED_PRECONDITION": "HEALTH_CHECK_CONTAINER_ERROR",
     "INTERNAL": "SECRETS_ACCESS_CHECK_FAILED",
@@ -136,7 +136,7 @@ class RunController:
                     await self._replace_revision(name, service)
                 await self._shift_traffic(name, service["traffic"])
             except ApiError as error:
-                reason = _REVISION_REASONS.get(error.status, "")
+                reason = _REASONS.get(error.status, "")
                 failed = conditions.service_failed(error.message, reason)
                 self.services.record(name, generation | failed)
                 raise
@@ -158,7 +158,7 @@ class RunController:
             raise_operation_error()
             await self._start_revision(name, revision)
         except ApiError as error:
-            reason = _REVISION_REASONS.get(error.status, "")
+            reason = _REASONS.get(error.status, "")
             failed = conditions.revision_failed(error.message, reason)
             self.services.settle_revision(revision, failed)
             raise
@@ -188,7 +188,7 @@ class RunController:
                     name, service.get("trafficStatuses") or service["traffic"]
                 )
             except ApiError as error:
-                reason = _REVISION_REASONS.get(error.status, "")
+                reason = _REASONS.get(error.status, "")
                 self.services.record(name, conditions.service_failed(error.message, reason))
 
     async def _resume(self, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answer_shapes import misshapen
 
 FOLDER = os.environ.get("CONDUCTOR_SHARED_TESTDATA", "")
 # Fields that the provider reads into its state, by method; without them a second preview differs.
@@ -108,3 +109,5 @@ def test_every_recorded_call_of_the_provider_succeeds(local_cloud: Any) -> None:
         needed = NEEDED.get(call["method_id"], "").split()
         missing = [field for field in needed if field not in answer.json()]
         assert not missing, (call["method_id"], missing, answer.text)
+        if answer.content:
+            assert misshapen(call["method_id"], call["path"], answer.json()) == [], answer.text
