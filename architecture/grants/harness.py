@@ -7,13 +7,19 @@ them to what it makes. Cloud Scheduler's own agent gets its role from Google wit
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from architecture import names
-from architecture.director_role import director_roles
+from architecture.director_role import director_permissions, director_roles
 from architecture.grants.directory import Directory
 from architecture.grants.inference import link_grants
 from architecture.grants.plan import Grant, GrantResource, ResourceKind, StatePlace
 from architecture.links import all_links
+
+_LOOKS: Final = {
+    ("roles/pubsub.viewer", ResourceKind.TOPIC): "pubsub.topics.get",
+    ("roles/pubsub.viewer", ResourceKind.SUBSCRIPTION): "pubsub.subscriptions.get",
+}
 
 
 def director_grants(directory: Directory) -> Iterator[Grant]:
@@ -28,9 +34,13 @@ def director_grants(directory: Directory) -> Iterator[Grant]:
             # The director grants access to secrets that are there already: before it is.
             on = GrantResource(ResourceKind.SECRET, secret)
             yield Grant(member, name, on, "foundation", None, reason)
+    held = director_permissions(directory.arch)
     for link in all_links(directory.arch):
         if directory.is_directors(link):
-            yield from link_grants(directory, link)
+            for grant in link_grants(directory, link):
+                # Where dataflows have topics and subscriptions, it may look at all of them already.
+                if _LOOKS.get((grant.role, grant.resource.kind)) not in held:
+                    yield grant
 
 
 def state_grants(directory: Directory, state: StatePlace) -> Iterator[Grant]:

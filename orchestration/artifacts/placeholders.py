@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
+from architecture import names
+from architecture.grants import ResourceKind, plan_grants
 from architecture.links import all_links
 from architecture.model import Architecture, Service
 from orchestration.artifacts.contexts import source_folder
@@ -20,8 +22,19 @@ from orchestration.environments import write_atomically
 
 S = TypeVar("S", bound=Service)
 
+_STAND_INS = resources.files("orchestration.artifacts.stand_ins")
 MARK = "placeholder"
 LINKS_FILE = "links.json"
+MAIN = '''\
+"""A placeholder: it stands in for a service whose sources are not there, and says so everywhere."""
+
+import sys
+
+from placeholder.service import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
 DOCKERFILE = """\
 FROM python:3.11-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0
@@ -79,13 +92,25 @@ def placeholders_of(architecture: Architecture, folder: Path) -> frozenset[str]:
 def write_placeholders(architecture: Architecture, folder: Path) -> None:
     """Write the sources of every placeholder of this folder."""
     for name in placeholders_of(architecture, folder):
-        is_director = name == architecture.director.name
-        program = _program("director" if is_director else "service")
-        write_atomically(folder / name / "main.py", program)
-        if not is_director:
-            content = {"service": name, "links": list(_links(architecture, name))}
-            write_atomically(folder / name / LINKS_FILE, json.dumps(content, indent=2) + "\n")
-            write_atomically(folder / name / "Dockerfile", DOCKERFILE)
+        if name == architecture.director.name:
+            write_atomically(folder / name / "main.py", (_STAND_INS / "director.py").read_text())
+        else:
+            _write_placeholder(architecture, name, folder / name)
+
+
+def _write_placeholder(architecture: Architecture, service: str, folder: Path) -> None:
+    """Write a placeholder's program, its links and its grants."""
+    known = {
+        "service": service,
+        "links": list(_links(architecture, service)),
+        "grants": list(_grants(architecture, service)),
+    }
+    write_atomically(folder / LINKS_FILE, json.dumps(known, indent=2) + "\n")
+    write_atomically(folder / "Dockerfile", DOCKERFILE)
+    write_atomically(folder / "main.py", MAIN)
+    for module in (_STAND_INS / MARK).iterdir():
+        if module.name.endswith(".py"):
+            write_atomically(folder / MARK / module.name, module.read_text(encoding="utf-8"))
 
 
 def placeholder_warnings(architecture: Architecture, folder: Path) -> Iterator[str]:
@@ -109,6 +134,22 @@ def _links(architecture: Architecture, service: str) -> Iterator[dict[str, str]]
             }
 
 
-def _program(name: str) -> str:
-    folder = resources.files("orchestration.artifacts.stand_ins")
-    return folder.joinpath(f"{name}.py").read_text(encoding="utf-8")
+def _grants(architecture: Architecture, service: str) -> Iterator[dict[str, str]]:
+    """Yield what a service's account may do on what; of a secret also which version it reads."""
+    deployed = architecture.service(service)
+    member = names.member(names.account_email(deployed.service_account, architecture.project_id))
+    secrets = deployed.deployment.secret_environment_vars if deployed.deployment else ()
+    versions = {secret.value_from: str(secret.version or "latest") for secret in secrets}
+    for grant in plan_grants(architecture).all:
+        on = grant.resource
+        if grant.member != member:
+            continue
+        # An account that services share may read secrets that only the others read.
+        is_secret = on.kind is ResourceKind.SECRET
+        yield {
+            "role": grant.role,
+            "kind": str(on.kind),
+            "name": on.name,
+            **({"location": on.location} if on.location else {}),
+            **({"version": versions.get(on.name, "latest")} if is_secret else {}),
+        }

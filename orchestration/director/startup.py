@@ -125,11 +125,20 @@ def topic_checks(
         subscriber.get_subscription(subscription=subscription, retry=None, timeout=CALL_TIMEOUT_S)
         return ""
 
+    def command_topic() -> str:
+        # A subscription outlives its topic, and then nothing ever arrives.
+        held = subscriber.get_subscription(
+            subscription=subscription, retry=None, timeout=CALL_TIMEOUT_S
+        )
+        publisher.get_topic(topic=held.topic, retry=None, timeout=CALL_TIMEOUT_S)
+        return ""
+
     def completions() -> str:
         publisher.get_topic(topic=topic, retry=None, timeout=CALL_TIMEOUT_S)
         return ""
 
     yield StartUpCheck("command subscription", commands)
+    yield StartUpCheck("command topic", command_topic)
     yield StartUpCheck("completion topic", completions)
 
 

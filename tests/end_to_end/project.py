@@ -104,18 +104,26 @@ class Rehearsal:
             assert not left, f"{list(left)} was never said: {''.join(heard)}{stderr.read()}"
             return subprocess.CompletedProcess(arguments, code, "".join(heard), stderr.read())
 
-    def run(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
-        """Run `conductor WORDS --env ENV` to its end."""
+    def run(
+        self, *words: str, env: str = "local", said: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `conductor WORDS --env ENV` to its end; it reads what is `said` to it."""
         return subprocess.run(
             [sys.executable, "-m", "orchestration.cli.main", *_said(words, env)],
             env=self.environ(),
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            input=said,
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
+
+    def set_secret(self, name: str, value: str, env: str = "local") -> str:
+        """Give a secret a value; return what the command says of it."""
+        done = self.run("secrets", "set", name, env=env, said=f"{value}\n")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def up(self, *words: str, env: str = "local") -> subprocess.CompletedProcess[str]:
         """Run `conductor up` on the sample."""

@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from end_to_end.project import COMMAND_TIMEOUT_S, Rehearsal
+from end_to_end.project import Rehearsal
 
 pytestmark = pytest.mark.timeout(360)
 
@@ -70,22 +69,6 @@ class Cloud:
         return {what for what, path in MADE.items() if self.get(path) is not None}
 
 
-def seed(rehearsal: Rehearsal, name: str, env: str) -> str:
-    """Give a secret a value over standard input; return what the command says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestration.cli.main", "secrets", "set", name, "--env", env],
-        env=rehearsal.environ(),
-        cwd=rehearsal.folder,
-        input=f"{VALUE}\n",
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def up(rehearsal: Rehearsal, file: Path, env: str) -> subprocess.CompletedProcess[str]:
     """Bring a file up with placeholders."""
     words = ["--target", "local", "--placeholders", "--propagation", "none"]
@@ -104,7 +87,7 @@ def test_every_kind_comes_up_settles_and_goes(rehearsal: Rehearsal) -> None:
     early = up(rehearsal, file, "kinds")
     assert early.returncode == 3, early.stdout + early.stderr
     assert f"conductor secrets set {SECRET} --env kinds" in early.stderr
-    said = seed(rehearsal, SECRET, "kinds")
+    said = rehearsal.set_secret(SECRET, VALUE, env="kinds")
     assert "version: 1" in said
     assert VALUE not in said
 
@@ -138,7 +121,7 @@ def test_every_kind_comes_up_settles_and_goes(rehearsal: Rehearsal) -> None:
 def test_a_real_file_without_its_sources_comes_up_whole(rehearsal: Rehearsal) -> None:
     """Step 3, item 1: the real file, its secret seeded, placeholders for its services."""
     file = Path(str(SHARED)) / "real" / "bigquery.services.yaml"
-    seed(rehearsal, "SERVICE_PASS", "bq")
+    rehearsal.set_secret("SERVICE_PASS", VALUE, env="bq")
     done = up(rehearsal, file, "bq")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "schema_file" in done.stdout

@@ -25,6 +25,7 @@ from orchestration.artifacts.placeholders import (
     write_placeholders,
 )
 
+PARTS = ("__init__", "google", "grants", "links", "log", "service")
 TEXT = """
 name: shop
 project_id: shop-project
@@ -79,12 +80,17 @@ def test_only_services_without_sources_are_stood_in_for(tmp_path: Path, shop: Ar
         "director/main.py",
         "back/main.py",
         "back/links.json",
+        *(f"back/placeholder/{part}.py" for part in PARTS),
     }
     assert "orchestration.director.main" in (folder / "director" / "main.py").read_text()
     # All links, whatever way the missing program would have found them.
     assert json.loads((folder / "back" / "links.json").read_text()) == {
         "service": "back",
         "links": [{"kind": "topics", "name": "orders", "direction": "produces"}],
+        "grants": [
+            {"role": "roles/pubsub.publisher", "kind": "topic", "name": "orders"},
+            {"role": "roles/pubsub.viewer", "kind": "topic", "name": "orders"},
+        ],
     }
 
 

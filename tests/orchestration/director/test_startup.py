@@ -149,8 +149,13 @@ def test_topics_are_looked_at(target: LocalTarget, links: dict[str, str]) -> Non
     with subscriber:
         absent = f"projects/{target.project_id}/topics/absent-topic"
         checks = tuple(topic_checks(subscriber, links["subscription"], publisher, absent))
-        assert checks[0].look() == ""
+        assert [check.look() for check in checks[:2]] == ["", ""]
         with pytest.raises(Exception, match="absent-topic"):
+            checks[2].look()
+        # A subscription outlives its topic, and nothing arrives any more.
+        publisher.delete_topic(topic=links["commands"])
+        assert checks[0].look() == ""
+        with pytest.raises(Exception, match="deleted-topic"):
             checks[1].look()
     publisher.stop()
 
