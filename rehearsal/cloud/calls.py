@@ -29,6 +29,11 @@ class Call:
         principal: Who is calling: `user:…`, `serviceAccount:…` or `anonymous`.
         path: The request's path, still with its service prefix.
         base_url: Where the request arrived, for answers that link back; of gRPC empty.
+        update_mask: The fields to change, camel case and known to the document, without those
+            that are only output; None where no mask was given.
+        replaces_all: The mask was `*`: it has everything that the document does not call output.
+        if_match: The etags of the header `If-Match`, as sent; empty without it.
+        if_none_match: Likewise of `If-None-Match`.
     """
 
     method_id: str
@@ -38,12 +43,10 @@ class Call:
     principal: str
     path: str
     base_url: str = ""
-
-    @property
-    def update_mask(self) -> tuple[str, ...]:
-        """The fields to change, camel case, from the query or the body; empty when not given."""
-        mask = self.query.get("updateMask") or self.body.get("updateMask") or ""
-        return tuple(camel_case(field.strip()) for field in mask.split(",") if field.strip())
+    update_mask: tuple[str, ...] | None = None
+    replaces_all: bool = False
+    if_match: str = ""
+    if_none_match: str = ""
 
 
 # None answers 204 without a body.
@@ -71,6 +74,11 @@ class Background(Protocol):
 
     async def stop(self) -> None:
         """End, leaving no task or process behind."""
+
+
+def snake_case(field: str) -> str:
+    """The proto name of a field that is given by its JSON name."""
+    return re.sub(r"[A-Z]", lambda match: f"_{match.group().lower()}", field)
 
 
 def camel_case(field: str) -> str:

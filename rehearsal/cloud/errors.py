@@ -41,6 +41,7 @@ LEGACY_REASONS: Final[Mapping[str, str]] = {
     "RESOURCE_EXHAUSTED": "rateLimitExceeded",
 }
 ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
+BAD_REQUEST: Final = "type.googleapis.com/google.rpc.BadRequest"
 
 
 class ApiError(Exception):
@@ -108,6 +109,24 @@ def already_exists(message: str) -> ApiError:
 def invalid_argument(message: str) -> ApiError:
     """The request itself is wrong."""
     return ApiError(400, "INVALID_ARGUMENT", message)
+
+
+def bad_request(violations: Sequence[tuple[str, str]], *, message: str = "") -> ApiError:
+    """Fields of the request are wrong; each is (path by proto names, what is wrong)."""
+    return ApiError(
+        400,
+        "INVALID_ARGUMENT",
+        message or "\n".join(description for _, description in violations),
+        details=(
+            {
+                "@type": BAD_REQUEST,
+                "fieldViolations": [
+                    ({"field": field} if field else {}) | {"description": description}
+                    for field, description in violations
+                ],
+            },
+        ),
+    )
 
 
 def failed_precondition(message: str) -> ApiError:

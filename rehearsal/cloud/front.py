@@ -6,10 +6,9 @@ a token has that service's identity.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from rehearsal.cloud.artifactregistry.registry import Registry
 from rehearsal.cloud.errors import ApiError, invalid_argument, unauthenticated
 from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.json_bodies import parsed_body
 from rehearsal.cloud.local_routes import LocalRoutes
 from rehearsal.cloud.pipeline import Request
 from rehearsal.cloud.storage.batch import Batches
@@ -56,31 +56,40 @@ class Front:
         if _is_for_elsewhere(request):
             # A client that was not pointed at us must not reach the internet either.
             return web.Response(status=403, text="The local cloud lets nothing out.\n")
-        raw_path = _with_service(request.raw_path.partition("?")[0])
-        raw = self._raw_handler(raw_path, request.query)
         try:
-            principal = self._principal(request)
-            if raw is not None:
-                return await raw(request, principal)
-            call = Request(
-                http_method=request.method,
-                raw_path=raw_path,
-                query={name: ",".join(request.query.getall(name)) for name in request.query},
-                body=await _json_body(request),
-                principal=principal,
-                base_url=f"http://{request.host}",
-            )
-            answer = await self._cloud.pipeline.answer(call)
+            return await self._answer(request)
         except ApiError as error:
-            return web.json_response(error.to_json(), status=error.code)
+            return _refused(error)
         except ConnectionDroppedError:
             return _dropped(request)
+        except web.HTTPRequestEntityTooLarge:
+            limit = request.client_max_size
+            return _refused(
+                invalid_argument(f"Request payload size exceeds the limit: {limit} bytes.")
+            )
         except web.HTTPException:
-            raise  # aiohttp's own answers, as for a body that is too large.
+            raise  # aiohttp's own answers.
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
-            _LOG.exception("Answering %s %s failed", request.method, raw_path)
-            internal = ApiError(500, "INTERNAL", f"Internal error of the local cloud: {error!r}")
-            return web.json_response(internal.to_json(), status=internal.code)
+            _LOG.exception("Answering %s %s failed", request.method, request.raw_path)
+            message = f"Internal error of the local cloud: {error!r}"
+            return _refused(ApiError(500, "INTERNAL", message))
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        raw_path = _with_service(request.raw_path.partition("?")[0])
+        raw = self._raw_handler(raw_path, request.query)
+        principal = self._principal(request)
+        if raw is not None:
+            return await raw(request, principal)
+        call = Request(
+            http_method=request.method,
+            raw_path=raw_path,
+            query={name: ",".join(request.query.getall(name)) for name in request.query},
+            body=parsed_body(await request.read()),
+            principal=principal,
+            base_url=f"http://{request.host}",
+            headers=request.headers,
+        )
+        answer = await self._cloud.pipeline.answer(call)
         # An empty 200 breaks the provider: no body, no 200.
         return web.Response(status=204) if answer is None else web.json_response(answer)
 
@@ -110,6 +119,10 @@ def _with_service(raw_path: str) -> str:
     return f"/storage{raw_path}" if raw_path.startswith(_BARE_STORAGE) else raw_path
 
 
+def _refused(error: ApiError) -> web.StreamResponse:
+    return web.json_response(error.to_json(), status=error.code)
+
+
 def _dropped(request: web.BaseRequest) -> web.StreamResponse:
     """Break the connection without an answer."""
     if request.transport is not None:
@@ -123,13 +136,3 @@ def _is_for_elsewhere(request: web.BaseRequest) -> bool:
         return True
     # A proxy's client sends the whole address.
     return "://" in request.raw_path.partition("?")[0]
-
-
-async def _json_body(request: web.BaseRequest) -> Any:
-    content = await request.read()
-    if not content.strip():
-        return {}
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise invalid_argument(f"Invalid JSON payload received. {error}") from error

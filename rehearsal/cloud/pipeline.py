@@ -6,23 +6,24 @@ Works on plain values, whatever the transport; HTTP is `rehearsal.cloud.front`'s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.calls import Call, JsonObject
-from rehearsal.cloud.discovery.checking import checked_body, checked_query
+from rehearsal.cloud.discovery.checking import checked_body, checked_query, require_fields
 from rehearsal.cloud.discovery.documents import Method, Routes
+from rehearsal.cloud.discovery.masks import checked_mask, replaces_all
 from rehearsal.cloud.errors import (
     ApiError,
     failed_precondition,
-    invalid_argument,
     not_found,
     unauthenticated,
 )
 from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.paging import page_of_answer
+from rehearsal.cloud.partial_responses import chosen, selection_of
 from rehearsal.cloud.registry import all_handlers, all_requirements
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Request:
         body: The parsed JSON body; `{}` where there is none.
         principal: Who is calling.
         base_url: Where it arrived, like `http://127.0.0.1:8080`.
+        headers: Of any case; those that Google's APIs read count.
     """
 
     http_method: str
@@ -48,6 +50,7 @@ class Request:
     body: Any
     principal: str
     base_url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -88,16 +91,24 @@ class Pipeline:
             # Google does not tell a foreign project from one that does not exist.
             raise ApiError(403, "PERMISSION_DENIED", "The caller does not have permission")
         entry.resource = self._resource_of(call)
+        selection = selection_of(method, call.query, request.headers.get("X-Goog-FieldMask"))
         subject = Subject(method.id, entry.resource, request.principal)
         async with self._cloud.faults.around(subject, entry.injected):
             self._cloud.apis.require(method.api.service, method.api.title)
             self._check_permission(call, entry)
-            answer = await handler(call)
-            return None if answer is None else page_of_answer(method, call, answer)
+            require_fields(method, call.query, call.body)
+            masked_call = replace(
+                call,
+                update_mask=checked_mask(method, call.query, call.body),
+                replaces_all=replaces_all(call.query, call.body),
+            )
+            answer = await handler(masked_call)
+            if answer is None:
+                return None
+            page = page_of_answer(method, call, answer)
+            return page if selection is None else chosen(page, selection)
 
     def _call(self, request: Request, method: Method, raw_params: dict[str, str]) -> Call:
-        if not isinstance(request.body, dict):
-            raise invalid_argument("Invalid JSON payload received. Expected an object.")
         query = checked_query(method, request.query)
         params = {name: self._cloud.canonical(value) for name, value in raw_params.items()}
         resource = params.get("resource", "")
@@ -115,6 +126,8 @@ class Pipeline:
             principal=request.principal,
             path=request.raw_path,
             base_url=request.base_url,
+            if_match=request.headers.get("If-Match", ""),
+            if_none_match=request.headers.get("If-None-Match", ""),
         )
 
     def _project(self, params: Mapping[str, str], query: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rehearsal.cloud.artifactregistry.state import REPOSITORIES, require_repository
 from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.errors import already_exists, invalid_argument
-from rehearsal.cloud.field_masks import masked
+from rehearsal.cloud.field_masks import implied_mask, masked, refuse_changes
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 from rehearsal.cloud.operations import EMPTY
 from rehearsal.cloud.times import rfc3339
@@ -22,6 +22,8 @@ _METHODS: Final = f"{_LOCATIONS}.repositories"
 _TYPE: Final = "artifactregistry.repositories"
 _MESSAGES: Final = "type.googleapis.com/google.devtools.artifactregistry.v1"
 _REPOSITORY_ID: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_DEFAULT_MODE: Final = "STANDARD_REPOSITORY"
+_IMMUTABLE: Final = ("format", "mode", "kmsKeyName")
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_METHODS}.create": Requirement(f"{_TYPE}.create", "{parent}"),
     f"{_METHODS}.list": Requirement(f"{_TYPE}.list", "{parent}"),
@@ -66,7 +68,7 @@ class _Repositories:
         kind = call.body["format"].lower()
         body = call.body | {
             "name": name,
-            "mode": call.body.get("mode") or "STANDARD_REPOSITORY",
+            "mode": call.body.get("mode") or _DEFAULT_MODE,
             "createTime": now,
             "updateTime": now,
             "sizeBytes": "0",
@@ -84,7 +86,11 @@ class _Repositories:
         return self._require(call.params["name"])
 
     async def _patch(self, call: Call) -> JsonObject:
-        updated = masked(self._require(call.params["name"]), call.body, call.update_mask)
+        current = self._require(call.params["name"])
+        mask = implied_mask(call.body) if call.update_mask is None else call.update_mask
+        updated = masked(current, call.body, mask)
+        updated.setdefault("mode", _DEFAULT_MODE)
+        refuse_changes(current, updated, _IMMUTABLE)
         updated["updateTime"] = rfc3339(self._cloud.clock())
         self._store.put(REPOSITORIES, updated["name"], updated)
         return updated

@@ -57,7 +57,8 @@ class Jobs:
     def patch(self, call: Call) -> JsonObject:
         """Change the masked fields; without a mask the body is the whole job."""
         current = self.get(call.params["name"])
-        changed = masked(current, call.body, call.update_mask) if call.update_mask else call.body
+        mask = call.update_mask
+        changed = call.body if mask is None else masked(current, call.body, mask)
         kept: JsonObject = {field: current[field] for field in _KEPT if field in current}
         return self._settled({**changed, **kept}, call.principal)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.calls import JsonObject, snake_case
 
 FOLDER: Final = Path(__file__).parent
 # Our path prefix of each document.
@@ -35,6 +35,24 @@ DOCUMENTS: Final[Mapping[str, str]] = {
     "serviceusage.v1beta1": "serviceusage",
     "storage.v1": "storage",
 }
+# The packages of the messages, as Google's errors name them.
+_PACKAGES: Final[Mapping[str, str]] = {
+    "artifactregistry": "google.devtools.artifactregistry.v1",
+    "bigquery": "google.cloud.bigquery.v2",
+    "cloudbilling": "google.cloud.billing.v1",
+    "cloudresourcemanager": "google.cloud.resourcemanager.v3",
+    "cloudscheduler": "google.cloud.scheduler.v1",
+    "firestore": "google.firestore.admin.v1",
+    "iam": "google.iam.admin.v1",
+    "iamcredentials": "google.iam.credentials.v1",
+    "pubsub": "google.pubsub.v1",
+    "run": "google.cloud.run.v2",
+    "secretmanager": "google.cloud.secretmanager.v1",
+    "serviceusage": "google.api.serviceusage.v1",
+    "storage": "google.storage.v1",
+}
+# APIs whose bodies are whole requests even where they look like resources.
+_WHOLE_REQUESTS: Final = frozenset({"bigquery", "pubsub", "storage"})
 # The two older APIs, which ignore unknown fields and give explicit nulls a meaning.
 _LENIENT: Final = frozenset({"bigquery", "storage"})
 
@@ -64,6 +82,7 @@ class Method:
         http_method: GET, POST and so on.
         parameters: Path and query parameters, as in the document.
         request: The schema of the body, if it takes one.
+        response: The schema of the answer, if it has one.
     """
 
     def __init__(self, api: Api, body: JsonObject) -> None:
@@ -72,6 +91,7 @@ class Method:
         self.http_method: str = body["httpMethod"]
         self.parameters: Mapping[str, JsonObject] = body["parameters"]
         self.request: str | None = body.get("request")
+        self.response: str | None = body.get("response")
         self._path: str = body["path"]
         self.segments = _segments(f"{api.service_path}{body.get('flatPath', self._path)}")
 
@@ -88,6 +108,14 @@ class Method:
             name: unquote("/".join(segments[start:end]).removesuffix(verb))
             for name, start, end, verb in self._spans
         }
+
+    @cached_property
+    def body_path(self) -> str:
+        """Where the body is in the request's message; empty where it is the message itself."""
+        if self.request is None or self.request.endswith("Request"):
+            return ""
+        message = self.api.message_type(self.request).rpartition(".")[2]
+        return "" if self.api.name in _WHOLE_REQUESTS else snake_case(message).removeprefix("_")
 
     @cached_property
     def _spans(self) -> list[tuple[str, int, int, str]]:
@@ -133,6 +161,13 @@ class Api:
         self.schemas: Mapping[str, JsonObject] = body["schemas"]
         self.is_lenient = self.name in _LENIENT
         self.methods = tuple(Method(self, method) for method in body["methods"])
+
+    def message_type(self, schema: str) -> str:
+        """What Google's messages call the type of a body; maps have no name."""
+        package = _PACKAGES[self.name]
+        prefix = "".join(word.capitalize() for word in package.split("."))
+        name = schema.removeprefix(prefix).removeprefix("GoogleIamV1")
+        return f"type.googleapis.com/{package}.{name}" if name else "TYPE_MESSAGE"
 
 
 class Routes:

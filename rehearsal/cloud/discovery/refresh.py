@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Final
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.discovery.documents import DOCUMENTS, FOLDER
 
-_PARAMETER_KEYS: Final = ("location", "required", "pattern", "enum", "type", "repeated")
+_PARAMETER_KEYS: Final = ("location", "required", "pattern", "enum", "type", "format", "repeated")
 _SCHEMA_KEYS: Final = ("type", "format", "enum", "readOnly", "$ref")
+# What only the descriptions tell, in their first words.
+_REQUIRED: Final = re.compile(r"required\b(?!, except)", re.IGNORECASE)
 
 
 def refresh(source: Path) -> None:
@@ -33,8 +36,9 @@ def _stripped(document: JsonObject) -> JsonObject:
     methods = [_method(method) for method in _methods(document)]
     schemas: dict[str, JsonObject] = {}
     for method in methods:
-        if "request" in method:
-            _collect(method["request"], document["schemas"], schemas)
+        for name in (method.get("request"), method.get("response")):
+            if name is not None:
+                _collect(name, document["schemas"], schemas)
     return {
         "id": document["id"],
         "title": document["title"],
@@ -58,15 +62,24 @@ def _method(method: JsonObject) -> JsonObject:
         "httpMethod": method["httpMethod"],
         "path": method["path"],
         "parameters": {
-            name: {key: parameter[key] for key in _PARAMETER_KEYS if key in parameter}
+            name: _kept(parameter, _PARAMETER_KEYS)
             for name, parameter in method.get("parameters", {}).items()
         },
     }
     if method.get("flatPath", method["path"]) != method["path"]:
         stripped["flatPath"] = method["flatPath"]
-    if "request" in method:
-        stripped["request"] = method["request"]["$ref"]
+    for body in ("request", "response"):
+        if body in method:
+            stripped[body] = method[body]["$ref"]
     return stripped
+
+
+def _kept(described: JsonObject, keys: tuple[str, ...]) -> JsonObject:
+    """A parameter or schema without its words, but with what they tell."""
+    kept: JsonObject = {key: described[key] for key in keys if key in described}
+    if _REQUIRED.match(described.get("description", "")):
+        kept["isRequired"] = True
+    return kept
 
 
 def _collect(name: str, known: JsonObject, collected: dict[str, JsonObject]) -> None:
@@ -78,7 +91,7 @@ def _collect(name: str, known: JsonObject, collected: dict[str, JsonObject]) -> 
 
 
 def _schema(schema: JsonObject, known: JsonObject, collected: dict[str, JsonObject]) -> JsonObject:
-    stripped: JsonObject = {key: schema[key] for key in _SCHEMA_KEYS if key in schema}
+    stripped = _kept(schema, _SCHEMA_KEYS)
     if "$ref" in schema:
         _collect(schema["$ref"], known, collected)
     for key in ("items", "additionalProperties"):

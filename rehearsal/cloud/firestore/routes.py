@@ -16,7 +16,7 @@ from rehearsal.cloud.errors import (
     invalid_argument,
     not_found,
 )
-from rehearsal.cloud.field_masks import masked
+from rehearsal.cloud.field_masks import implied_mask, masked, refuse_changes
 from rehearsal.cloud.times import rfc3339
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _DEFAULTS: Final[JsonObject] = {
     "deleteProtectionState": "DELETE_PROTECTION_DISABLED",
     "databaseEdition": "STANDARD",
 }
+_IMMUTABLE: Final = ("locationId", "databaseEdition", "realtimeUpdatesMode", "tags")
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_METHODS}.create": Requirement(f"{_TYPE}.create", "{parent}"),
     f"{_METHODS}.list": Requirement(f"{_TYPE}.list", "{parent}"),
@@ -63,8 +64,6 @@ class _Databases:
         database_id = call.query.get("databaseId", "")
         if not _DATABASE_ID.fullmatch(database_id):
             raise invalid_argument(f"Invalid database_id: {database_id}")
-        if not call.body.get("locationId") or not call.body.get("type"):
-            raise invalid_argument("Database.location_id and Database.type are required.")
         name = f"{call.params['parent']}/databases/{database_id}"
         if self._store.get(_KIND, name) is not None:
             raise already_exists("Database already exists. Please use another database_id")
@@ -92,7 +91,9 @@ class _Databases:
     async def _patch(self, call: Call) -> JsonObject:
         current = self._database(call.params["name"])
         _check_etag(current, call.body.get("etag", ""))
-        updated = masked(current, call.body, call.update_mask)
+        mask = implied_mask(call.body) if call.update_mask is None else call.update_mask
+        updated = _DEFAULTS | masked(current, call.body, mask)
+        refuse_changes(current, updated, _IMMUTABLE)
         updated["updateTime"] = rfc3339(self._cloud.clock())
         return self._saved(updated, "UpdateDatabaseMetadata")
 

@@ -19,7 +19,7 @@ from rehearsal.cloud.errors import (
     invalid_argument,
     not_found,
 )
-from rehearsal.cloud.field_masks import masked
+from rehearsal.cloud.field_masks import implied_mask, masked
 from rehearsal.cloud.iam.access import CUSTOM_ROLES
 from rehearsal.cloud.iam.roles import is_permission, predefined_permissions, predefined_role
 
@@ -95,7 +95,9 @@ class CustomRoles:
     async def _patch(self, call: Call) -> JsonObject:
         current = self._role(call.params["name"])
         _check_etag(call.body.get("etag"), current)
-        mask = call.update_mask or tuple(f for f in _CHANGEABLE if f in call.body)
+        mask = implied_mask(call.body) if call.update_mask is None else call.update_mask
+        if call.replaces_all:
+            mask = _CHANGEABLE
         unchangeable = sorted(set(mask) - set(_CHANGEABLE))
         if unchangeable:
             raise invalid_argument(f"Invalid field mask: {', '.join(unchangeable)}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.errors import aborted, already_exists, invalid_argument, not_found
-from rehearsal.cloud.field_masks import masked
+from rehearsal.cloud.field_masks import implied_mask, masked
 from rehearsal.cloud.iam.access import ACCOUNTS
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 
@@ -101,12 +101,15 @@ class ServiceAccounts:
     async def _patch(self, call: Call) -> JsonObject:
         current = self.get(call.params["name"])
         given = call.body.get("serviceAccount") or {}
-        unchangeable = sorted(set(call.update_mask) - _CHANGEABLE)
+        mask = implied_mask(given) if call.update_mask is None else call.update_mask
+        if call.replaces_all:
+            mask = tuple(_CHANGEABLE)
+        unchangeable = sorted(set(mask) - _CHANGEABLE)
         if unchangeable:
             raise invalid_argument(f"Invalid field mask: {', '.join(unchangeable)}.")
         if given.get("etag") and given["etag"] != current["etag"]:
             raise aborted("There were concurrent changes of the service account. Please retry.")
-        return self._save(masked(current, given, call.update_mask))
+        return self._save(masked(current, given, mask))
 
     async def _delete(self, call: Call) -> JsonObject:
         body = self.get(call.params["name"])

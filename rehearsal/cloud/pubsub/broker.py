@@ -14,6 +14,7 @@ from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import invalid_argument
 from rehearsal.cloud.pubsub import dead_letters
 from rehearsal.cloud.pubsub.backlog import Backlog
+from rehearsal.cloud.pubsub.fields import fields_of_mask
 from rehearsal.cloud.pubsub.filters import compile_filter
 from rehearsal.cloud.pubsub.message_faults import MessageFaults
 from rehearsal.cloud.pubsub.message_log import MessageLog
@@ -110,14 +111,15 @@ class Broker:
         return subscription
 
     def patch_subscription(
-        self, name: str, body: JsonObject, mask: Sequence[str], principal: str
+        self, name: str, body: JsonObject, mask: Sequence[str] | None, principal: str
     ) -> JsonObject:
         """Change a subscription; messages it is owed follow the new settings.
 
         Raises:
             ApiError: 400, 403 or 404.
         """
-        self._check_referenced({field: body.get(field) for field in mask}, principal)
+        changed = {field: body.get(field) for field in fields_of_mask(mask or ())}
+        self._check_referenced(changed, principal)
         subscription = self.subscriptions.patch(name, body, mask)
         backlog = self.backlog(name)
         backlog.policy = policy_of(subscription)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Collection, Sequence
 
-from rehearsal.cloud.calls import JsonObject, camel_case
+from rehearsal.cloud.calls import JsonObject, snake_case
 from rehearsal.cloud.errors import invalid_argument
+from rehearsal.cloud.field_masks import masked, path_segments
 
 _RESOURCE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _DURATION = re.compile(r"(?P<seconds>\d+(?:\.\d{1,9})?)s")
@@ -58,14 +59,14 @@ def check_bounds(seconds: float, low_s: float, high_s: float, field: str) -> Non
 
 
 def fields_of_mask(mask: Sequence[str]) -> list[str]:
-    """Return the top-level fields an update mask names, in camelCase; paths may be nested."""
-    return [camel_case(path.split(".")[0]) for path in mask]
+    """Return the top-level fields an update mask names; paths may be nested."""
+    return [path_segments(path)[0] for path in mask]
 
 
 def merge_masked(
     current: JsonObject,
     update: JsonObject,
-    mask: Sequence[str],
+    mask: Sequence[str] | None,
     *,
     mutable: Collection[str],
     kind: str,
@@ -75,21 +76,17 @@ def merge_masked(
     Raises:
         ApiError: 400, the mask is empty or names a field that cannot change.
     """
-    fields = fields_of_mask(mask)
-    if not fields:
+    if mask is None:
         raise invalid_argument("The update_mask in the Update request must be set.")
-    merged = dict(current)
+    fields = fields_of_mask(mask)
     for field in fields:
         if field not in mutable:
             raise invalid_argument(
                 f"Invalid update_mask provided in the Update{kind}Request: "
-                f"'{field}' is not a known {kind} field or cannot be updated."
+                f"'{snake_case(field)}' is not a known {kind} field or cannot be updated."
             )
-        if is_unset(update.get(field)):
-            merged.pop(field, None)
-        else:
-            merged[field] = update[field]
-    return merged
+    merged = masked(current, update, mask)
+    return {k: value for k, value in merged.items() if k not in fields or not is_unset(value)}
 
 
 def without_empty(body: JsonObject) -> JsonObject:

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 from google.protobuf import json_format
 
-from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import ERROR_INFO, ApiError
+from rehearsal.cloud.calls import JsonObject, camel_case
+from rehearsal.cloud.errors import ERROR_INFO, ApiError, invalid_argument
 from rehearsal.cloud.paging import page_of_names
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.messages import Draft
@@ -62,8 +62,21 @@ def _proto(name: str, body: JsonObject) -> Proto:
     return json_format.ParseDict(body, message_class(name)())
 
 
-def _mask(request: Proto) -> list[str]:
-    return [str(path) for path in request.update_mask.paths]
+def _mask(request: Proto, resource: Proto) -> list[str] | None:
+    """Return the mask's paths by JSON names; None for an empty one.
+
+    Raises:
+        ApiError: 400; a path is none of the resource's.
+    """
+    if not request.update_mask.paths:
+        return None
+    if not request.update_mask.IsValidForDescriptor(resource.DESCRIPTOR):
+        kind = resource.DESCRIPTOR.name
+        raise invalid_argument(
+            f"Invalid update_mask provided in the Update{kind}Request: it has paths that are no"
+            f" known {kind} fields."
+        )
+    return [camel_case(str(path)) for path in request.update_mask.paths]
 
 
 async def _create_topic(broker: Broker, request: Proto, _principal: str) -> Proto:
@@ -76,7 +89,8 @@ async def _get_topic(broker: Broker, request: Proto, _principal: str) -> Proto:
 
 async def _update_topic(broker: Broker, request: Proto, _principal: str) -> Proto:
     body = _json(request.topic)
-    return _proto("Topic", broker.topics.patch(request.topic.name, body, _mask(request)))
+    mask = _mask(request, request.topic)
+    return _proto("Topic", broker.topics.patch(request.topic.name, body, mask))
 
 
 async def _list_topics(broker: Broker, request: Proto, _principal: str) -> Proto:
@@ -112,7 +126,8 @@ async def _get_subscription(broker: Broker, request: Proto, _principal: str) -> 
 async def _update_subscription(broker: Broker, request: Proto, principal: str) -> Proto:
     body = _subscription_json(request.subscription)
     name = request.subscription.name
-    return _proto("Subscription", broker.patch_subscription(name, body, _mask(request), principal))
+    mask = _mask(request, request.subscription)
+    return _proto("Subscription", broker.patch_subscription(name, body, mask, principal))
 
 
 async def _list_subscriptions(broker: Broker, request: Proto, _principal: str) -> Proto:

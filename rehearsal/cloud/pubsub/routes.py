@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rehearsal.cloud.calls import Background, Call, Handler, JsonObject
 from rehearsal.cloud.iam.policy_methods import policy_handlers
 from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.pubsub import subscriptions, topics
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.grpc_server import DeployerPort
 from rehearsal.cloud.pubsub.messages import Draft
@@ -46,13 +47,14 @@ def _topic_handlers(broker: Broker) -> dict[str, Handler]:
 
     async def patch(call: Call) -> JsonObject:
         body = call.body.get("topic") or {}
-        return broker.topics.patch(call.params["name"], body, call.update_mask)
+        mask = sorted(topics.MUTABLE) if call.replaces_all else call.update_mask
+        return broker.topics.patch(call.params["name"], body, mask)
 
     async def delete(call: Call) -> JsonObject:
         broker.delete_topic(call.params["topic"])
         return {}
 
-    async def subscriptions(call: Call) -> JsonObject:
+    async def subscriptions_of(call: Call) -> JsonObject:
         names = broker.subscriptions_of(call.params["topic"])
         return {"subscriptions": names} if names else {}
 
@@ -62,7 +64,7 @@ def _topic_handlers(broker: Broker) -> dict[str, Handler]:
         f"{TOPICS}.list": in_project,
         f"{TOPICS}.patch": patch,
         f"{TOPICS}.delete": delete,
-        f"{TOPICS}.subscriptions.list": subscriptions,
+        f"{TOPICS}.subscriptions.list": subscriptions_of,
     }
 
 
@@ -80,7 +82,8 @@ def _subscription_handlers(broker: Broker) -> dict[str, Handler]:
     async def patch(call: Call) -> JsonObject:
         body = call.body.get("subscription") or {}
         name = call.params["name"]
-        return broker.patch_subscription(name, body, call.update_mask, call.principal)
+        mask = sorted(subscriptions.MUTABLE) if call.replaces_all else call.update_mask
+        return broker.patch_subscription(name, body, mask, call.principal)
 
     async def delete(call: Call) -> JsonObject:
         broker.delete_subscription(call.params["subscription"])

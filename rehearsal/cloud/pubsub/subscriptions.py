@@ -25,7 +25,7 @@ from rehearsal.cloud.store import Store
 
 KIND = "pubsub.subscriptions"
 
-_MUTABLE = frozenset(
+MUTABLE = frozenset(
     {
         "ackDeadlineSeconds",
         "bigqueryConfig",
@@ -42,7 +42,7 @@ _MUTABLE = frozenset(
         "tags",
     }
 )
-_SETTABLE = _MUTABLE | {"topic", "filter", "enableMessageOrdering"}
+_SETTABLE = MUTABLE | {"topic", "filter", "enableMessageOrdering"}
 _MIN_ACK_DEADLINE_S = 10
 _MAX_ACK_DEADLINE_S = 600
 _MIN_ATTEMPTS = 5
@@ -92,15 +92,15 @@ class Subscriptions:
         """Return every subscription."""
         return [body for _, body in self._store.items(KIND)]
 
-    def patch(self, name: str, body: JsonObject, mask: Sequence[str]) -> JsonObject:
+    def patch(self, name: str, body: JsonObject, mask: Sequence[str] | None) -> JsonObject:
         """Change the masked fields of a subscription.
 
         Raises:
             ApiError: 404, or 400 for the mask or a value.
         """
-        merged = merge_masked(self.get(name), body, mask, mutable=_MUTABLE, kind="Subscription")
+        merged = merge_masked(self.get(name), body, mask, mutable=MUTABLE, kind="Subscription")
         # An expiration policy without a time to live means "never"; that is a value, not "unset".
-        if body.get("expirationPolicy") == {} and "expirationPolicy" in fields_of_mask(mask):
+        if body.get("expirationPolicy") == {} and "expirationPolicy" in fields_of_mask(mask or ()):
             merged["expirationPolicy"] = {}
         return self._save(merged)
 

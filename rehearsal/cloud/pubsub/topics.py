@@ -22,7 +22,7 @@ from rehearsal.cloud.store import Store
 KIND = "pubsub.topics"
 DELETED_TOPIC = "_deleted-topic_"
 
-_MUTABLE = frozenset(
+MUTABLE = frozenset(
     {
         "labels",
         "messageStoragePolicy",
@@ -53,7 +53,7 @@ class Topics:
                 f"Resource already exists in the project (resource={name.rsplit('/', 1)[-1]})."
             )
         topic = {"name": name} | without_empty(
-            {key: value for key, value in body.items() if key in _MUTABLE}
+            {key: value for key, value in body.items() if key in MUTABLE}
         )
         _check(topic)
         self._store.put(KIND, name, topic)
@@ -78,13 +78,13 @@ class Topics:
         """Return the topics of `projects/P` by name."""
         return [body for _, body in self._store.items(KIND, f"{project}/topics/")]
 
-    def patch(self, name: str, body: JsonObject, mask: Sequence[str]) -> JsonObject:
+    def patch(self, name: str, body: JsonObject, mask: Sequence[str] | None) -> JsonObject:
         """Change the masked fields of a topic.
 
         Raises:
             ApiError: 404, or 400 for the mask or a value.
         """
-        topic = merge_masked(self.get(name), body, mask, mutable=_MUTABLE, kind="Topic")
+        topic = merge_masked(self.get(name), body, mask, mutable=MUTABLE, kind="Topic")
         _check(topic)
         self._store.put(KIND, name, topic)
         return topic

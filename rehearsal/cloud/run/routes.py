@@ -61,7 +61,8 @@ def _service_handlers(cloud: LocalCloud, controller: RunController) -> dict[str,
         name = call.params["name"]
         current = services.get(name)
         _check_etag(current, call.body.get("etag"))
-        body = masked(current, call.body, call.update_mask) if call.update_mask else call.body
+        mask = call.update_mask
+        body = call.body if mask is None else masked(current, call.body, mask)
         service = services.changed(current, body, call.principal)
         _require_act_as(cloud, call.principal, service)
         if _is_dry(call):

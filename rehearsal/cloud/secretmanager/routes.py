@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.errors import invalid_argument
-from rehearsal.cloud.field_masks import masked
+from rehearsal.cloud.field_masks import masked, refuse_changes
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 from rehearsal.cloud.list_filters import filtered
 from rehearsal.cloud.secretmanager.state import Secrets
@@ -20,6 +20,7 @@ _METHODS: Final = "secretmanager.projects.secrets"
 _SECRETS: Final = "secretmanager.secrets"
 _VERSIONS: Final = "secretmanager.versions"
 _SECRET_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,255}")
+_IMMUTABLE: Final = ("replication", "secretType", "tags")
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_METHODS}.create": Requirement(f"{_SECRETS}.create", "{parent}"),
     f"{_METHODS}.list": Requirement(f"{_SECRETS}.list", "{parent}"),
@@ -56,7 +57,9 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
 
     async def patch(call: Call) -> JsonObject:
         name = call.params["name"]
-        updated = masked(secrets.get(name), call.body, call.update_mask)
+        current = secrets.get(name)
+        updated = masked(current, call.body, call.update_mask or ())
+        refuse_changes(current, updated, _IMMUTABLE)
         return secrets.replace(name, updated, call.body.get("etag", ""))
 
     async def delete(call: Call) -> JsonObject:

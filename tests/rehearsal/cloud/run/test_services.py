@@ -160,7 +160,7 @@ def test_a_missing_image_fails_the_operation(run: Any) -> None:
     assert f"Image '{image}' not found." in error["message"]
 
 
-@pytest.mark.parametrize("image", ["", "NOT an image", "host/UPPER case"])
+@pytest.mark.parametrize("image", [":tag", "NOT an image", "host/UPPER case"])
 def test_an_invalid_image_path_is_refused_at_once(run: Any, expect: Expect, image: str) -> None:
     """What cannot be an image path never becomes a service."""
     params = {"serviceId": "worker"}
