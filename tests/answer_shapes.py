@@ -1,7 +1,7 @@
 """Whether an answer has the shape that Google's discovery documents promise, field by field.
 
-The documents are the whole ones of `google-api-python-client`; the local cloud's own are stripped of
-what only answers are made of.
+The documents are the whole ones of `google-api-python-client`; the local cloud's own are stripped
+of what only answers are made of.
 """
 
 from __future__ import annotations

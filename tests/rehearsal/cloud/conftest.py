@@ -12,12 +12,15 @@ from typing import Any
 
 import httpx
 import pytest
+from answer_shapes import misshapen
 from google_clients import Clients
 
+from rehearsal.cloud.discovery.documents import Routes
 from rehearsal.cloud.iam.propagation import Propagation
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.server import Server
 
+_ROUTES = Routes()
 APIS = (
     "artifactregistry",
     "cloudscheduler",
@@ -56,7 +59,12 @@ class RunningCloud:
             token = self.cloud.tokens.access_token(principal)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self._clients.enter_context(
-            httpx.Client(base_url=self.base_url, headers=headers, trust_env=False)
+            httpx.Client(
+                base_url=self.base_url,
+                headers=headers,
+                trust_env=False,
+                event_hooks={"response": [_check_shape]},
+            )
         )
 
     def enable(self, *apis: str) -> None:
@@ -76,6 +84,17 @@ class RunningCloud:
         bindings = [*policy.get("bindings", ()), {"role": role, "members": [member]}]
         body = {"policy": {**policy, "bindings": bindings}}
         expect(self.deployer.post(f"{policy_url}:setIamPolicy", json=body))
+
+
+def _check_shape(answer: httpx.Response) -> None:
+    """Hold every answer that a test gets to what Google's documents promise."""
+    url = answer.request.url
+    found = _ROUTES.find(answer.request.method, url.raw_path.decode().partition("?")[0])
+    if found is None or answer.status_code != 200 or url.params.get("alt") == "media":
+        return
+    answer.read()
+    wrong = misshapen(found[0].id, url.path, answer.json())
+    assert wrong == [], f"{found[0].id}: {answer.text}"
 
 
 def expect(answer: httpx.Response, code: int = 200) -> Any:
