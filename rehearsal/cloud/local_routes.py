@@ -37,7 +37,7 @@ class LocalRoutes:
             # Cloud Run's sidecars serve these routes too: importing it above would be a circle.
             from rehearsal.cloud.run import local_routes  # noqa: PLC0415
 
-            return local_routes.answer(self._cloud, request.path)
+            return local_routes.answer(self._cloud, request.path, request.query)
         match request.path:
             case "/_local/health":
                 return web.json_response({"status": "ok", "project": self._cloud.project_id})

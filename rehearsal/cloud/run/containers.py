@@ -11,12 +11,12 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run.images import ContainerImage
+from rehearsal.cloud.run.logs import InstanceOutput
 from rehearsal.cloud.run.processes import STOP_GRACE_S
 from rehearsal.cloud.run.watchdog import Watchdog
 from rehearsal.docker_engine import (
@@ -54,7 +54,7 @@ class Containers:
         service: str,
         port: int,
         environment: Mapping[str, str],
-        log: Path,
+        output: InstanceOutput,
     ) -> ServiceContainer:
         """Start a container of an image of the local registry.
 
@@ -77,7 +77,7 @@ class Containers:
             await asyncio.gather(creating, return_exceptions=True)
             await self.remove(name)
             raise
-        return ServiceContainer(self, engine, name, pid=pid, port=port, log=log)
+        return ServiceContainer(self, engine, name, pid=pid, port=port, output=output)
 
     async def remove(self, name: str) -> None:
         """Remove a container, running or not; one that is gone already is fine."""
@@ -143,14 +143,14 @@ class ServiceContainer:
         *,
         pid: int,
         port: int,
-        log: Path,
+        output: InstanceOutput,
     ) -> None:
         self.pid = pid
         self.port = port
         self._containers = containers
         self._engine = engine
         self._name = name
-        self._log = asyncio.create_task(self._write_log(log))
+        self._log = asyncio.create_task(self._read(output))
         self._end = asyncio.create_task(self._wait_for_end())
 
     def has_ended(self) -> bool:
@@ -184,10 +184,11 @@ class ServiceContainer:
             return -1
         return int(ended["StatusCode"])
 
-    async def _write_log(self, log: Path) -> None:
-        with log.open("ab", buffering=0) as file, contextlib.suppress(DockerError):
+    async def _read(self, output: InstanceOutput) -> None:
+        with contextlib.suppress(DockerError):
             async for piece in self._engine.output(self._name):
-                file.write(piece)
+                output.feed(piece)
+        output.end()
 
 
 async def _create(engine: DockerEngine, name: str, description: JsonObject) -> int:

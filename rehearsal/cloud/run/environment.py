@@ -12,6 +12,7 @@ from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pipeline import Request
+from rehearsal.cloud.run import failures
 from rehearsal.cloud.run.images import Program
 from rehearsal.cloud.run.templates import container_of
 
@@ -110,7 +111,14 @@ async def resolved_variables(
             try:
                 variables[variable["name"]] = await _secret(cloud, version, account)
             except ApiError as error:
-                raise _secret_refused(error, index, version, account, revision) from error
+                field = f"spec.template.spec.containers[0].env[{index}].value_from.secret_key_ref"
+                raise failures.secret_refused(
+                    revision,
+                    f"{field}.name",
+                    version,
+                    account,
+                    is_denied=error.status == "PERMISSION_DENIED",
+                ) from error
     return variables
 
 
@@ -135,20 +143,3 @@ async def _secret(cloud: LocalCloud, version: str, account: str) -> str:
         raise ApiError(503, "UNAVAILABLE", "The connection was dropped.") from error
     assert answer is not None
     return base64.b64decode(answer["payload"]["data"]).decode()
-
-
-def _secret_refused(
-    error: ApiError, index: int, version: str, account: str, revision: str
-) -> ApiError:
-    field = f"spec.template.spec.containers[0].env[{index}].value_from.secret_key_ref.name"
-    start = f"Revision '{revision}' is not ready and cannot serve traffic. {field}: "
-    if error.status == "PERMISSION_DENIED":
-        return ApiError(
-            500,
-            "INTERNAL",
-            f"{start}Permission denied on secret: {version} for Revision service account "
-            f"{account}. The service account used must be granted the 'Secret Manager Secret "
-            "Accessor' role (roles/secretmanager.secretAccessor) at the secret, project or higher "
-            "level.",
-        )
-    return ApiError(500, "INTERNAL", f"{start}Secret {version} was not found")

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from rehearsal.cloud.artifactregistry.images import ImageManifest, Images
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import failed_precondition, not_found
+from rehearsal.cloud.run import failures
 
 # Where the name within a registry ends: a tag or a digest begins.
 _NAME_END = re.compile("[:@]")
@@ -59,10 +59,7 @@ class ImageFiles:
         reference = container["image"]
         image = self._images.resolve(reference)
         if image is None:
-            raise not_found(
-                f"Revision '{revision}' is not ready and cannot serve traffic. "
-                f"Image '{reference}' not found."
-            )
+            raise failures.image_missing(revision, reference)
         if image.config.get("history"):
             return ContainerImage(
                 name=_NAME_END.split(reference.partition("/")[2], maxsplit=1)[0],
@@ -97,10 +94,7 @@ def _program(container: JsonObject, config: JsonObject, root: Path, revision: st
     arguments: Sequence[str] = container.get("args") or default_arguments
     argv = (*entrypoint, *arguments)
     if not argv:
-        raise failed_precondition(
-            f"Revision '{revision}' is not ready and cannot serve traffic. "
-            f"The image '{container['image']}' has no command to start."
-        )
+        raise failures.no_command(revision, container["image"])
     workdir = PurePosixPath(container.get("workingDir") or config.get("WorkingDir") or "/")
     environment = dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
     # The image's own search path names folders of a container.

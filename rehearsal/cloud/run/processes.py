@@ -6,21 +6,30 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from pathlib import Path
 
 from rehearsal.cloud.run.images import Program
+from rehearsal.cloud.run.logs import InstanceOutput
 from rehearsal.cloud.run.watchdog import Watchdog
 
 # Cloud Run's own grace between SIGTERM and SIGKILL.
 STOP_GRACE_S = 10.0
+_LAST_WORDS_S = 1.0
+_READ_BYTES = 64 * 1024
 
 
 class ServiceProcess:
     """A running process and its whole group."""
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int, watchdog: Watchdog) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        port: int,
+        watchdog: Watchdog,
+        reading: asyncio.Task[None],
+    ) -> None:
         self._process = process
         self._watchdog = watchdog
+        self._reading = reading
         self.port = port
 
     @classmethod
@@ -30,7 +39,7 @@ class ServiceProcess:
         *,
         port: int,
         environment: Mapping[str, str],
-        log: Path,
+        output: InstanceOutput,
         watchdog: Watchdog,
     ) -> "ServiceProcess":
         """Start a program.
@@ -38,18 +47,26 @@ class ServiceProcess:
         Raises:
             OSError: there is no such program.
         """
-        with log.open("ab") as output:
+        # A pipe of our own: asyncio's would keep `wait` from returning while a grandchild has it.
+        reading_end, writing_end = os.pipe()
+        try:
             process = await asyncio.create_subprocess_exec(
                 *program.argv,
                 cwd=program.folder,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=writing_end,
+                stderr=writing_end,
                 start_new_session=True,
             )
+        except BaseException:
+            os.close(reading_end)
+            raise
+        finally:
+            os.close(writing_end)
         watchdog.watch(process.pid)
-        return cls(process, port, watchdog)
+        reading = asyncio.create_task(_read(reading_end, output))
+        return cls(process, port, watchdog, reading)
 
     @property
     def pid(self) -> int:
@@ -66,6 +83,10 @@ class ServiceProcess:
         # What it started must not outlive it.
         self._signal(signal.SIGKILL)
         self._watchdog.release(self.pid)
+        # With every writer gone the rest is there to be read; one that left the group may stay.
+        _, unread = await asyncio.wait([self._reading], timeout=_LAST_WORDS_S)
+        for reading in unread:
+            reading.cancel()
         return code
 
     async def stop(self) -> None:
@@ -79,6 +100,20 @@ class ServiceProcess:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+async def _read(pipe: int, output: InstanceOutput) -> None:
+    """Read what a process and its children write until the last of them has closed the pipe."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb", buffering=0)
+    )
+    try:
+        while data := await reader.read(_READ_BYTES):
+            output.feed(data)
+    finally:
+        output.end()
+        transport.close()
 
 
 def free_port() -> int:

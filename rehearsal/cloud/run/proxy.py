@@ -1,8 +1,10 @@
 """The front of one service: its URL, the invoker check, and the way to the revision that serves."""
 
 import asyncio
+import html
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp import web
@@ -10,11 +12,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from rehearsal.cloud.listening import Listener
 from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.run.fleet import Fleet, NoInstanceError
+from rehearsal.cloud.run.instance import Instance
 from rehearsal.cloud.run.invocation import refused_with
-from rehearsal.cloud.run.runner import RevisionRunner
 
-# How long a request waits for an instance that is starting, as Cloud Run queues it.
-_START_WAIT_S = 10.0
 _HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -33,10 +34,10 @@ _HOP_BY_HOP = frozenset(
 class Routing:
     """What the proxy needs to know of its service, as it stands now."""
 
-    runner: RevisionRunner | None
+    fleet: Fleet | None
     audiences: tuple[str, ...]
-    timeout_s: float
     is_open: bool
+    is_reachable: bool
 
 
 class ServiceProxy:
@@ -72,31 +73,33 @@ class ServiceProxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         routing = self._routing()
+        if not routing.is_reachable:
+            return _page(404, "Page not found", "The requested URL was not found on this server.")
         if not routing.is_open:
             authorization = request.headers.get("Authorization")
             refusal = refused_with(self._cloud, self._service, routing.audiences, authorization)
             if refusal is not None:
                 return _refused(refusal, request.path)
-        runner = routing.runner
-        if runner is None or not await runner.wait_ready(_START_WAIT_S):
+        fleet = routing.fleet
+        if fleet is None:
             return web.Response(status=503, text="Service Unavailable\n")
-        with runner.answering():
-            return await self._forward(request, runner, routing.timeout_s)
+        try:
+            async with fleet.slot() as instance:
+                return await self._forward(request, instance, fleet.timeout_s)
+        except NoInstanceError as error:
+            return web.Response(status=error.code, text=f"{error.message}\n")
 
     async def _forward(
-        self, request: web.BaseRequest, runner: RevisionRunner, timeout_s: float
+        self, request: web.BaseRequest, instance: Instance, timeout_s: float
     ) -> web.StreamResponse:
-        address = runner.address
         assert self._session is not None
-        if address is None:
-            return web.Response(status=503, text="Service Unavailable\n")
         answer: web.StreamResponse | None = None
         try:
             async with (
                 asyncio.timeout(timeout_s),
                 self._session.request(
                     request.method,
-                    f"http://{address[0]}:{address[1]}{request.raw_path}",
+                    f"http://127.0.0.1:{instance.port}{request.raw_path}",
                     headers=_forwarded_headers(request),
                     data=request.content if request.body_exists else None,
                     allow_redirects=False,
@@ -135,17 +138,26 @@ def _without_hop_by_hop(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 
 
 def _refused(status: int, path: str) -> web.Response:
-    title = "401 Unauthorized" if status == 401 else "403 Forbidden"  # noqa: PLR2004 - HTTP
-    reason = (
-        "Your client does not have permission to the requested URL"
-        if status == 401  # noqa: PLR2004 - HTTP
-        else "Your client does not have permission to get URL"
+    url = f"<code>{html.escape(path)}</code>"
+    if status == HTTPStatus.FORBIDDEN:
+        reason = f"Your client does not have permission to get URL {url} from this server."
+        return _page(status, "Forbidden", reason)
+    refused = _page(
+        status, "Unauthorized", f"Your client does not have permission to the requested URL {url}."
     )
-    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if status == 401 else {}  # noqa: PLR2004 - HTTP
+    refused.headers["WWW-Authenticate"] = (
+        'Bearer error="invalid_token" error_description="The access token could not be verified"'
+    )
+    return refused
+
+
+def _page(status: int, title: str, reason: str) -> web.Response:
+    """Answer as Google's front ends do."""
     return web.Response(
         status=status,
-        headers=headers,
         content_type="text/html",
-        text=f"<html><head><title>{title}</title></head><body><h1>Error: {title[4:]}</h1>"
-        f"<h2>{reason} <code>{path}</code>.</h2></body></html>\n",
+        text="<html><head>\n"
+        '<meta http-equiv="content-type" content="text/html;charset=utf-8">\n'
+        f"<title>{status} {title}</title>\n</head>\n<body text=#000000 bgcolor=#ffffff>\n"
+        f"<h1>Error: {title}</h1>\n<h2>{reason}</h2>\n<h2></h2>\n</body></html>\n",
     )

@@ -19,6 +19,10 @@ SERVICES = "run.services"
 REVISIONS = "run.revisions"
 # The template each revision was made of, defaults included.
 _TEMPLATES = "run.templates"
+# The port of each tag's URL, by service.
+_TAGS = "run.tags"
+# The services that get a new revision whatever their template.
+_FORCED = "run.forced"
 
 _SERVICE_ID = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 # What a caller may set; everything else is the service's own.
@@ -80,7 +84,7 @@ class Services:
 
     def save(self, service: JsonObject) -> JsonObject:
         """Keep a service as it now is."""
-        service["etag"] = f'"{secrets.token_urlsafe(12)}"'
+        service["etag"] = _etag()
         self._store.put(SERVICES, service["name"], service)
         return service
 
@@ -90,6 +94,8 @@ class Services:
         revisions = [key for key, _ in self._store.items(REVISIONS, f"{name}/revisions/")]
         self._store.delete_many(REVISIONS, revisions)
         self._store.delete_many(_TEMPLATES, revisions)
+        self._store.delete(_TAGS, name)
+        self._store.delete(_FORCED, name)
 
     def new(self, parent: str, service_id: str, body: JsonObject, principal: str) -> JsonObject:
         """Return a new service, not kept yet.
@@ -133,9 +139,8 @@ class Services:
         templates.check(template)
         traffic = checked_traffic(
             settings.get("traffic") or (),
-            lambda revision: (
-                self._store.get(REVISIONS, f"{service['name']}/revisions/{revision}") is not None
-            ),
+            service["name"].rsplit("/", 1)[-1],
+            lambda revision: self.has_revision(service["name"], revision),
         )
         kept = {key: value for key, value in service.items() if key not in _SETTABLE}
         return (
@@ -189,9 +194,30 @@ class Services:
             "conditions": conditions.revision_pending(),
             "reconciling": True,
         }
-        self._store.put(REVISIONS, name, revision)
         self._store.put(_TEMPLATES, name, template)
+        self._store.put(REVISIONS, name, revision)
+        self._store.delete(_FORCED, service["name"])
         return revision
+
+    def has_revision(self, service: str, revision: str) -> bool:
+        """Return whether a service has a revision of this short name."""
+        return self._store.get(REVISIONS, f"{service}/revisions/{revision}") is not None
+
+    def force_new_revision(self, service: str) -> None:
+        """Have the next rollout make a revision although the template is the same."""
+        self._store.put(_FORCED, service, {})
+
+    def is_new_revision_forced(self, service: str) -> bool:
+        """Return whether the next rollout makes a revision in any case."""
+        return self._store.get(_FORCED, service) is not None
+
+    def tag_ports(self, service: str) -> JsonObject:
+        """Return the port of each tag's URL."""
+        return self._store.get(_TAGS, service) or {}
+
+    def keep_tag_ports(self, service: str, ports: JsonObject) -> None:
+        """Remember the ports of tags' URLs, for the next life of the local cloud."""
+        self._store.put(_TAGS, service, ports)
 
     def template(self, revision: str) -> JsonObject | None:
         """Return the template that a revision was made of, or None without such a revision."""
@@ -201,9 +227,38 @@ class Services:
         """Record how starting a revision ended."""
         revision = self._store.get(REVISIONS, name)
         if revision is not None:
-            revision |= {"conditions": list(outcome), "updateTime": conditions.now()}
+            revision |= {
+                "conditions": list(outcome),
+                "updateTime": conditions.now(),
+                "observedGeneration": revision["generation"],
+                "etag": _etag(),
+            }
             revision.pop("reconciling", None)
             self._store.put(REVISIONS, name, revision)
+
+    def set_condition(self, name: str, condition: JsonObject) -> None:
+        """Replace one condition of a revision."""
+        revision = self._store.get(REVISIONS, name)
+        if revision is not None:
+            after = conditions.merged(revision["conditions"], condition)
+            if after != revision["conditions"]:
+                self._store.put(REVISIONS, name, revision | {"conditions": after})
+
+    def set_promised(self, name: str, count: int) -> None:
+        """Record how many instances a revision has at least."""
+        revision = self._store.get(REVISIONS, name)
+        if revision is not None:
+            revision["scalingStatus"] = {"desiredMinInstanceCount": count} if count else {}
+            self._store.put(REVISIONS, name, revision)
+
+    def delete_revision(self, name: str) -> None:
+        """Forget a revision."""
+        self._store.delete(REVISIONS, name)
+        self._store.delete(_TEMPLATES, name)
+
+    def names_of_revisions(self, service: str) -> Sequence[str]:
+        """Return the full names of a service's revisions."""
+        return [name for name, _ in self._store.items(REVISIONS, f"{service}/revisions/")]
 
     def revision(self, name: str) -> JsonObject:
         """Return a revision.
@@ -221,3 +276,7 @@ class Services:
         parent, _, service_id = service.rpartition("/")
         prefix = f"{parent}/" if service_id == "-" else f"{service}/revisions/"
         return [body for _, body in self._store.items(REVISIONS, prefix)]
+
+
+def _etag() -> str:
+    return f'"{secrets.token_urlsafe(12)}"'

@@ -62,6 +62,11 @@ def container_of(template: JsonObject) -> JsonObject:
     return container
 
 
+def port_of(container: JsonObject) -> int:
+    """Return the port that a container says it listens on; here its instances have others."""
+    return int(container["ports"][0]["containerPort"])
+
+
 def _container(body: JsonObject) -> JsonObject:
     container = dict(body)
     ports = container.get("ports") or [{}]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rehearsal.cloud.errors import ApiError
-from rehearsal.cloud.run.traffic import LATEST, TrafficSplit, checked_traffic, shares_of
+from rehearsal.cloud.run.traffic import LATEST, TrafficSplit, checked_traffic, routes_of
 
 NAMED = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 
@@ -26,11 +26,16 @@ def test_of_a_hundred_requests_each_revision_gets_its_share() -> None:
 def test_shares_name_revisions_in_full() -> None:
     """The latest and a named revision may be one; what has no share does not serve."""
     traffic = checked_traffic(
-        [{"percent": 60}, {"revision": "s-2", "percent": 40}, {"revision": "s-1"}], lambda _: True
+        [{"percent": 60}, {"revision": "s-2", "percent": 40}, {"revision": "s-1", "tag": "old"}],
+        "s",
+        lambda _: True,
     )
     assert [target["type"] for target in traffic] == [LATEST, NAMED, NAMED]
-    assert shares_of(traffic, "services/s/revisions/s-2") == {"services/s/revisions/s-2": 100}
-    assert shares_of(traffic, "services/s/revisions/s-3") == {
+    one = routes_of(traffic, "services/s/revisions/s-2")
+    assert one.shares == {"services/s/revisions/s-2": 100}
+    assert one.tags == {"old": "services/s/revisions/s-1"}
+    assert one.revisions == ["services/s/revisions/s-2", "services/s/revisions/s-1"]
+    assert routes_of(traffic, "services/s/revisions/s-3").shares == {
         "services/s/revisions/s-3": 60,
         "services/s/revisions/s-2": 40,
     }
@@ -43,13 +48,15 @@ def test_shares_name_revisions_in_full() -> None:
         ([{"percent": 150}, {"percent": -50}], 400),
         ([{"revision": "gone", "percent": 100}], 404),
         ([{"type": LATEST, "revision": "s-1", "percent": 100}], 400),
-        ([{"percent": 100, "tag": "blue"}], 400),
+        ([{"percent": 100, "tag": "Blue"}], 400),
+        ([{"percent": 100, "tag": "b" * 60}], 400),
+        ([{"percent": 50, "tag": "blue"}, {"percent": 50, "tag": "blue"}], 400),
     ],
 )
 def test_impossible_targets_are_refused(traffic: list[dict[str, Any]], code: int) -> None:
-    """Percentages sum to 100, revisions exist, tags are not modelled."""
+    """Percentages sum to 100, revisions exist, tags are unique and fit into a host name."""
     with pytest.raises(ApiError) as refused:
-        checked_traffic(traffic, lambda revision: revision != "gone")
+        checked_traffic(traffic, "worker", lambda revision: revision != "gone")
     assert refused.value.code == code
 
 

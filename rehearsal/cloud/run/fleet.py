@@ -1,0 +1,390 @@
+"""The instances of one revision: how many there are, and which one answers the next request.
+
+`scaling` says how many there shall be, `capacity` how many this machine bears. Which revision a
+request is for is `site`'s matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from typing import Final
+
+from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.pubsub.grpc_server import PubsubPort, serve_grpc
+from rehearsal.cloud.run import conditions, failures
+from rehearsal.cloud.run.environment import RevisionNames
+from rehearsal.cloud.run.instance import Blueprint, Instance, Workshop
+from rehearsal.cloud.run.scaling import Scaling
+from rehearsal.cloud.uninterrupted import uninterrupted
+
+# Google keeps an idle instance for up to 15 minutes.
+IDLE_S: Final = 30.0
+# How long a request waits for an instance, as Cloud Run queues it: so long, or 3.5 times what an
+# instance takes to start, whichever is more.
+PATIENCE_S: Final = 10.0
+_STARTS_WAITED_FOR: Final = 3.5
+_MOST_WAITING: Final = 1000
+
+_FIRST_BACKOFF_S: Final = 0.1
+_MAX_BACKOFF_S: Final = 10.0
+# An instance that lived this long crashes for a new reason.
+_STABLE_AFTER_S: Final = 30.0
+# So many crashes in a row are a loop.
+_LOOP: Final = 3
+_FULL_PAUSE_S: Final = 1.0
+
+_ROLLOUT: Final = (
+    "DEPLOYMENT_ROLLOUT - Instance started due to traffic shifting between revisions due to "
+    "deployment, traffic split adjustment, or deployment health check."
+)
+_AUTOSCALING: Final = (
+    "AUTOSCALING - Instance started due to configured scaling factors (e.g. CPU utilization, "
+    "request throughput, etc.) or no existing capacity for current traffic."
+)
+
+
+class NoInstanceError(Exception):
+    """No instance answers a request; `code` is the HTTP status that says so."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Fleet:
+    """Starts, chooses, replaces and ends the instances of one revision."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        name: str,
+        template: JsonObject,
+        scaling: Scaling,
+        tell: Callable[[JsonObject], None],
+    ) -> None:
+        """Prepare a revision by its full name (`…/services/S/revisions/R`).
+
+        Args:
+            workshop: What its instances run with.
+            name: The revision's full name.
+            template: Its template, with its defaults.
+            scaling: How many instances it shall have.
+            tell: Takes conditions of the revision as they change.
+        """
+        _, _, _, region, _, service, _, revision = name.split("/")
+        self.names = RevisionNames(service, revision)
+        self.scaling = scaling
+        self._shop = workshop
+        self._tell = tell
+        log = workshop.logs.of(region, service, revision)
+        self._blueprint = Blueprint(self.names, region, template, log, pubsub_port=0)
+        self._pubsub: PubsubPort | None = None
+        self._opening = asyncio.Lock()
+        self._instances: list[Instance] = []
+        self._starting = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._waiting: deque[asyncio.Future[Instance]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._is_first_up = False
+        self._is_short = False
+        self._is_minimum_up: bool | None = None
+        self._crashes = 0
+        self._not_before_s = 0.0
+        self._start_took_s = 0.0
+
+    @property
+    def timeout_s(self) -> float:
+        """Return how long an answer may take."""
+        return float(self._blueprint.template["timeout"].removesuffix("s"))
+
+    @property
+    def instances(self) -> list[Instance]:
+        """Return the instances that serve."""
+        return list(self._instances)
+
+    async def start(self) -> None:
+        """Start the first instance and return once it serves; `adjust` starts the others.
+
+        Raises:
+            ApiError: its image or a secret is missing, it does not listen in time, or this machine
+                is full.
+        """
+        try:
+            self._require_room()
+            await self._grow(_ROLLOUT, is_extra=False)
+        except BaseException:
+            await self.stop()
+            raise
+
+    def begin(self) -> None:
+        """Start what instances there shall be, without waiting for them."""
+        self._is_first_up = True
+        self.adjust()
+
+    def resize(self, scaling: Scaling) -> None:
+        """Have another number of instances."""
+        self.scaling = scaling
+        self.adjust()
+
+    @contextlib.asynccontextmanager
+    async def slot(self) -> AsyncIterator[Instance]:
+        """Give a request the instance that answers it, once there is one.
+
+        Raises:
+            NoInstanceError: there is none in time.
+        """
+        instance = await self._place()
+        try:
+            yield instance
+        finally:
+            self._release(instance)
+
+    async def drain(self, timeout_s: float) -> None:
+        """End the revision once its requests are answered or the time is up."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), timeout_s)
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End every instance, even when cancelled meanwhile."""
+        await uninterrupted(self._stop())
+
+    async def _stop(self) -> None:
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for place in self._waiting:
+            if not place.done():
+                place.set_exception(NoInstanceError(503, "Service Unavailable"))
+        instances, self._instances = self._instances, []
+        await asyncio.gather(*(instance.stop() for instance in instances))
+        for instance in instances:
+            self._shop.capacity.give_back(is_extra=instance.is_extra)
+        if self._pubsub is not None:
+            await self._pubsub.stop()
+        self._blueprint.log.close()
+
+    def adjust(self) -> None:
+        """Hand out instances that have room; start or end some where there should be more or less.
+
+        Called whenever anything changed; it starts what takes time and returns.
+        """
+        if self._is_closed:
+            return
+        self._hand_out()
+        self._note_minimum()
+        wanted = self.scaling.wanted(self._busy())
+        missing = wanted - len(self._instances) - self._starting
+        # Until the first one has proved itself, nothing else is started.
+        if missing > 0 and (self._is_first_up or not self._starting):
+            pause_s = self._not_before_s - time.monotonic()
+            if pause_s > 0:
+                self._look_again(pause_s)
+                return
+            for _ in range(missing):
+                is_extra = bool(self._instances or self._starting)
+                if not self._has_room(is_extra=is_extra):
+                    self._look_again(_FULL_PAUSE_S)
+                    return
+                self._in_background(self._grow_quietly(is_extra=is_extra))
+        else:
+            self._shrink(len(self._instances) - wanted)
+
+    def _busy(self) -> int:
+        return len(self._waiting) + sum(instance.in_flight for instance in self._instances)
+
+    async def _place(self) -> Instance:
+        if self._is_closed or self.scaling.most == 0:
+            raise NoInstanceError(503, "Service Unavailable")
+        place: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
+        if len(self._waiting) >= _MOST_WAITING:
+            raise self._refusal()
+        self._waiting.append(place)
+        self._quiet.clear()
+        self.adjust()
+        patience_s = max(PATIENCE_S, _STARTS_WAITED_FOR * self._start_took_s)
+        try:
+            async with asyncio.timeout(patience_s):
+                return await place
+        except (TimeoutError, asyncio.CancelledError) as error:
+            # Given at the last moment, and to nobody any more.
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self._release(place.result())
+            if isinstance(error, TimeoutError):
+                raise self._refusal() from error
+            raise
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(place)
+            self._note_quiet()
+
+    def _refusal(self) -> NoInstanceError:
+        if not self._instances:
+            self._say("The request failed because no instance could start successfully.")
+            return NoInstanceError(503, "Service Unavailable")
+        message = "The request was aborted because there was no available instance."
+        self._say(message)
+        return NoInstanceError(429, f"Rate exceeded. {message}")
+
+    def _hand_out(self) -> None:
+        """Give waiting requests the instances with the fewest requests."""
+        while self._waiting:
+            concurrency = self.scaling.concurrency
+            free = [one for one in self._instances if one.has_room(concurrency)]
+            if not free:
+                return
+            place = self._waiting.popleft()
+            if not place.done():
+                chosen = min(free, key=lambda one: one.in_flight)
+                chosen.in_flight += 1
+                place.set_result(chosen)
+
+    def _release(self, instance: Instance) -> None:
+        instance.in_flight -= 1
+        instance.idle_since_s = time.monotonic()
+        self._note_quiet()
+        self.adjust()
+
+    def _note_quiet(self) -> None:
+        if not self._busy():
+            self._quiet.set()
+
+    def _has_room(self, *, is_extra: bool) -> bool:
+        """Reserve this machine's room for an instance that is about to start."""
+        is_there = self._shop.capacity.take(is_extra=is_extra)
+        if is_there:
+            self._starting += 1
+        if is_there == self._is_short:
+            problem = "" if is_there else self._shop.capacity.refusal()
+            self._is_short = not is_there
+            self._tell(conditions.resources(problem))
+            self._say(problem or "There is room for instances again.")
+        return is_there
+
+    def _require_room(self) -> None:
+        if not self._has_room(is_extra=False):
+            raise failures.no_room(self.names.revision, self._shop.capacity.refusal())
+
+    async def _grow_quietly(self, *, is_extra: bool) -> None:
+        """Start an instance; where that fails, try again later if it is still needed."""
+        try:
+            await self._grow(_AUTOSCALING, is_extra=is_extra)
+        except ApiError as error:
+            self._say(error.message.splitlines()[0])
+            self._note_failure(failures.why(error).splitlines()[0])
+        self.adjust()
+
+    async def _grow(self, reason: str, *, is_extra: bool) -> None:
+        """Start an instance that there is room for.
+
+        Raises:
+            ApiError: it does not start.
+        """
+        began_at_s = time.monotonic()
+        try:
+            instance = Instance(self._shop, await self._opened(), is_extra=is_extra)
+            self._say(f"Starting new instance. Reason: {reason}", instance.id)
+            await instance.start()
+        except BaseException:
+            self._shop.capacity.give_back(is_extra=is_extra)
+            raise
+        finally:
+            self._starting -= 1
+        self._start_took_s = time.monotonic() - began_at_s
+        self._instances.append(instance)
+        self._is_first_up = True
+        self._in_background(self._tend(instance))
+
+    async def _opened(self) -> Blueprint:
+        """Return what instances are made of, once the revision has its port of Pub/Sub."""
+        async with self._opening:
+            if self._pubsub is None:
+                account = self._blueprint.template["serviceAccount"]
+                self._pubsub = await serve_grpc(self._shop.cloud, f"serviceAccount:{account}")
+                self._blueprint = replace(self._blueprint, pubsub_port=self._pubsub.port)
+        return self._blueprint
+
+    async def _tend(self, instance: Instance) -> None:
+        """Wait for an instance's end, and see to it that it is replaced where it is missed."""
+        ending = asyncio.ensure_future(instance.ended())
+        try:
+            await asyncio.wait([ending], timeout=_STABLE_AFTER_S)
+            if not ending.done():
+                self._note_stability()
+            how = await ending
+        finally:
+            ending.cancel()
+        if instance.is_leaving or self._is_closed:
+            return
+        self._instances.remove(instance)
+        self._say(how, instance.id)
+        self._note_failure(how)
+        await instance.stop()
+        self._shop.capacity.give_back(is_extra=instance.is_extra)
+        self.adjust()
+
+    def _note_minimum(self) -> None:
+        promised = self.scaling.promised
+        is_up = len(self._instances) >= promised
+        if promised and is_up is not self._is_minimum_up:
+            self._is_minimum_up = is_up
+            self._tell(conditions.min_instances(are_up=is_up))
+
+    def _note_failure(self, how: str) -> None:
+        self._crashes += 1
+        backoff_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(self._crashes - 1, 10))
+        self._not_before_s = max(self._not_before_s, time.monotonic() + backoff_s)
+        if self._crashes == _LOOP:
+            self._tell(conditions.crash_loop(how))
+
+    def _note_stability(self) -> None:
+        if self._crashes >= _LOOP:
+            self._tell(conditions.healthy())
+        self._crashes = 0
+
+    def _shrink(self, surplus: int) -> None:
+        """End instances that nobody has needed for a while."""
+        idle = sorted(
+            (one for one in self._instances if not one.in_flight), key=lambda one: one.idle_since_s
+        )
+        for instance in idle[: max(0, surplus)]:
+            left_s = instance.idle_since_s + IDLE_S - time.monotonic()
+            if left_s > 0:
+                self._look_again(left_s)
+                return
+            self._instances.remove(instance)
+            instance.is_leaving = True
+            self._in_background(self._dismiss(instance))
+
+    async def _dismiss(self, instance: Instance) -> None:
+        self._say("Shutting down idle instance.", instance.id)
+        await instance.stop()
+        self._shop.capacity.give_back(is_extra=instance.is_extra)
+
+    def _look_again(self, after_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(after_s, self.adjust)
+
+    def _say(self, text: str, instance: str = "-") -> None:
+        self._blueprint.log.write(instance, text)
+
+    def _in_background(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
