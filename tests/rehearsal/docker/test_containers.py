@@ -175,7 +175,7 @@ def test_service_runs_as_a_container_and_leaves_none(deployment: Deployment) -> 
     container = deployment.docker.container(name)
     assert container["HostConfig"]["NetworkMode"] == "host"
     assert f"started {seen['K_REVISION']}" in deployment.log()
-    log = next((deployment.folder / "run" / "logs").glob("worker.*"))
+    log = next((deployment.folder / "run" / "logs").glob("*/worker/*.log"))
     deployment.delete()
     assert deployment.ours() == []
     assert log.read_text().endswith("asked to end\n")
@@ -187,7 +187,7 @@ def test_container_that_crashes_is_replaced(deployment: Deployment) -> None:
     (first,) = deployment.ours()
     deployment.docker.client.post(f"/containers/{first}/kill").raise_for_status()
     until(lambda: bool(deployment.ours()) and first not in deployment.ours())
-    until(lambda: deployment.log().count("started") == 2)
+    until(lambda: deployment.log().count("started worker-") == 2)
     (second,) = deployment.ours()
     assert second != first
 
@@ -206,7 +206,7 @@ def test_killed_cloud_leaves_no_container_and_starts_them_again(deployment: Depl
     deployment.kill()
     until(lambda: not deployment.ours())
     deployment.start()
-    until(lambda: deployment.log().count("started") == 2)
+    until(lambda: deployment.log().count("started worker-") == 2)
     assert len(deployment.ours()) == 1
 
 
