@@ -22,7 +22,7 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Instance:
     """What a metadata server tells about the instance it belongs to."""
 
     instance_id: str
@@ -33,10 +33,10 @@ class Who:
 class MetadataServer:
     """One metadata server, speaking for one service account."""
 
-    def __init__(self, cloud: LocalCloud, who: Who) -> None:
+    def __init__(self, cloud: LocalCloud, instance: Instance) -> None:
         self._cloud = cloud
-        self._who = who
-        self._principal = f"serviceAccount:{who.email}"
+        self._instance = instance
+        self._principal = f"serviceAccount:{instance.email}"
         self._front = Front(cloud, default_principal=self._principal)
         self._listener = Listener(self._handle)
         self.port = 0
@@ -70,12 +70,12 @@ class MetadataServer:
         values: Mapping[str, Callable[[], str]] = {
             "project/project-id": lambda: self._cloud.project_id,
             "project/numeric-project-id": lambda: self._cloud.project_number,
-            "instance/id": lambda: self._who.instance_id,
+            "instance/id": lambda: self._instance.instance_id,
             "instance/region": lambda: (
-                f"projects/{self._cloud.project_number}/regions/{self._who.region}"
+                f"projects/{self._cloud.project_number}/regions/{self._instance.region}"
             ),
             "instance/zone": lambda: (
-                f"projects/{self._cloud.project_number}/zones/{self._who.region}-1"
+                f"projects/{self._cloud.project_number}/zones/{self._instance.region}-1"
             ),
             "universe/universe-domain": lambda: "googleapis.com",
         }
@@ -87,7 +87,7 @@ class MetadataServer:
 
     def _account(self, path: str, query: Mapping[str, str]) -> web.Response:
         name, _, key = path.partition("/")
-        email = self._who.email
+        email = self._instance.email
         if not name:
             return _text(f"default/\n{email}/\n")
         if name not in {"default", email}:
@@ -115,7 +115,7 @@ class MetadataServer:
             return web.Response(
                 status=400, text="non-empty audience parameter required\n", headers=_GOOGLE
             )
-        token = self._cloud.tokens.identity_token(self._who.email, audience)
+        token = self._cloud.tokens.identity_token(self._instance.email, audience)
         return _text(token)
 
 

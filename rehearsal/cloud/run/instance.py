@@ -17,7 +17,7 @@ from typing import Final
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.local_cloud import LocalCloud
-from rehearsal.cloud.metadata.server import MetadataServer, Who
+from rehearsal.cloud.metadata import server as metadata
 from rehearsal.cloud.run import failures
 from rehearsal.cloud.run.capacity import Capacity
 from rehearsal.cloud.run.containers import Containers, ServiceContainer
@@ -89,9 +89,8 @@ class Instance:
         self.idle_since_s = time.monotonic()
         self.is_leaving = False
         self.is_willing = True
-        self._metadata = MetadataServer(
-            workshop.cloud, Who(instance_id, blueprint.region, template["serviceAccount"])
-        )
+        who = metadata.Instance(instance_id, blueprint.region, template["serviceAccount"])
+        self._metadata = metadata.MetadataServer(workshop.cloud, who)
         self._process: ServiceProcess | ServiceContainer | None = None
         self._probing: list[asyncio.Task[None]] = []
 
