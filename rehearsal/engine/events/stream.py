@@ -23,6 +23,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
     ("grpc.max_send_message_length", MESSAGE_LIMIT),
 )
+_FAR_BEHIND: Final = 1000
 Listener = Callable[[JsonObject], None]
 
 
@@ -31,6 +32,10 @@ class EventSink(Protocol):
 
     def write(self, text: str) -> None:
         """Take one event as JSON."""
+        ...
+
+    async def keep_pace(self) -> None:
+        """Return once few enough events wait to be read."""
         ...
 
     async def close(self) -> None:
@@ -49,6 +54,9 @@ class FileSink:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
+    async def keep_pace(self) -> None:
+        """Return at once: a file takes everything."""
+
     async def close(self) -> None:
         """Close the file."""
         self._stream.close()
@@ -59,11 +67,19 @@ class GrpcSink:
 
     def __init__(self, address: str) -> None:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._caught_up = asyncio.Event()
         self._sending = asyncio.create_task(self._send(address))
+        self._sending.add_done_callback(lambda _sent: self._caught_up.set())
 
     def write(self, text: str) -> None:
         """Queue an event."""
         self._queue.put_nowait(text)
+
+    async def keep_pace(self) -> None:
+        """Wait for the reader while it is far behind."""
+        if self._queue.qsize() > _FAR_BEHIND and not self._sending.done():
+            self._caught_up.clear()
+            await self._caught_up.wait()
 
     async def close(self) -> None:
         """End the stream and wait for the reader's answer."""
@@ -79,6 +95,8 @@ class GrpcSink:
 
     async def _requests(self) -> AsyncIterator[events_pb2.EventRequest]:
         while (text := await self._queue.get()) is not None:
+            if self._queue.qsize() <= _FAR_BEHIND:
+                self._caught_up.set()
             yield events_pb2.EventRequest(event=text)
 
 
@@ -174,6 +192,11 @@ class EventLog:
                 "result": result,
             },
         )
+
+    async def keep_pace(self) -> None:
+        """Wait for the log's reader while it is far behind: a program may print without end."""
+        if self._sink:
+            await self._sink.keep_pace()
 
     async def close(self) -> None:
         """Send the last event and wait until the log's reader has it."""

@@ -6,6 +6,7 @@ A program is forked by the zygote where that works; otherwise it gets a fresh in
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import json
 import os
@@ -49,8 +50,10 @@ PRELOAD: Final = (
 )
 _DRAIN_S: Final = 2.0
 _CLOSING_S: Final = 0.5
+_CHUNK: Final = 1 << 16
+_LONGEST_LINE: Final = 1 << 20
 _ROOT: Final = Path(__file__).resolve().parents[3]
-OnLine = Callable[[str, str], None]
+OnLine = Callable[[str, str], Awaitable[None]]
 
 
 class Launcher(Protocol):
@@ -224,7 +227,7 @@ async def _exit_code(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 async def _reader_of(descriptor: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(limit=1 << 26)
+    reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb")
     )
@@ -232,5 +235,17 @@ async def _reader_of(descriptor: int) -> asyncio.StreamReader:
 
 
 async def _pump(stream: asyncio.StreamReader, severity: str, on_line: OnLine) -> None:
-    async for line in stream:
-        on_line(line.decode(errors="replace"), severity)
+    """Hand on what a program prints, but no blank lines; one without end comes in pieces."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    rest = ""
+    is_open = True
+    while is_open:
+        chunk = await stream.read(_CHUNK)
+        is_open = bool(chunk)
+        *lines, rest = (rest + decoder.decode(chunk, final=not is_open)).split("\n")
+        if rest and (len(rest) > _LONGEST_LINE or not is_open):
+            lines.append(rest)
+            rest = ""
+        for line in lines:
+            if line.strip():
+                await on_line(line, severity)

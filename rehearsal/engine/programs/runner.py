@@ -21,6 +21,7 @@ import pulumi
 import pulumi.log
 import pulumi.runtime
 
+_OUR_FRAMES: Final = (__file__, asyncio.__path__[0])
 EXIT_FAILED: Final = 1
 # The program's failure is already reported through the engine.
 EXIT_REPORTED: Final = 32
@@ -99,23 +100,32 @@ def _run_in(loop: asyncio.AbstractEventLoop, entry: str) -> int:
         pulumi.log.error(str(error))
         return EXIT_FAILED
     except SystemExit as leaving:
-        code = leaving.code
-        return code if isinstance(code, int) else EXIT_FAILED if code else 0
+        return _exit_code(leaving)
     except Exception as error:  # noqa: BLE001 (whatever a program raises is reported, not raised)
         pulumi.log.error(_report(error))
         return EXIT_REPORTED
     return 0
 
 
+def _exit_code(leaving: SystemExit) -> int:
+    """Do as the interpreter does: a number is the code, anything else is said on standard error."""
+    if leaving.code is None or isinstance(leaving.code, int):
+        return leaving.code or 0
+    sys.stderr.write(f"{leaving.code}\n")
+    return EXIT_FAILED
+
+
 def _report(error: Exception) -> str:
     """Format an exception without the frames that are not the user's."""
-    frames: TracebackType | None = error.__traceback__
-    theirs = frames
+    theirs: TracebackType | None = error.__traceback__
+    while theirs is not None and theirs.tb_frame.f_code.co_filename.startswith(_OUR_FRAMES):
+        theirs = theirs.tb_next
+    frames = theirs
     while frames is not None:
         if frames.tb_frame.f_code.co_filename == "<frozen runpy>":
             theirs = frames.tb_next
         frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, theirs or error.__traceback__)
+    lines = traceback.format_exception(type(error), error, theirs)
     return f"Program failed with an unhandled exception:\n{''.join(lines)}"
 
 

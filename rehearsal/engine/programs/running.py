@@ -52,8 +52,9 @@ async def run_program(deployment: Deployment, executor: Executor, launcher: Laun
 async def _start(deployment: Deployment, launcher: Launcher, address: str) -> Program:
     spec, environ = _described(deployment, address)
 
-    def tell(line: str, severity: str) -> None:
+    async def tell(line: str, severity: str) -> None:
         deployment.events.diagnostic(line, severity)
+        await deployment.events.keep_pace()
 
     starting = asyncio.ensure_future(launcher.start(spec, environ, tell))
     try:
