@@ -101,6 +101,10 @@ class OutcomeUnknownError(ProviderError):
     """A creation broke off and may have happened all the same: nobody answered any more."""
 
 
+class ProviderPanicError(ProviderError):
+    """A provider raised what it must not: a defect of the provider, of unknown consequences."""
+
+
 class ResourceInitFailedError(ProviderError):
     """A resource was made or changed, but did not become healthy.
 
@@ -118,7 +122,8 @@ class Provider(Protocol):
     """A resource provider for one package, configured once per provider resource.
 
     `type_` is a full token such as `gcp:pubsub/topic:Topic`; times are in seconds (0: default).
-    Every method may raise `ProviderError`.
+    Every method may raise `ProviderError`. One that has not answered some time after its timeout is
+    given up.
     """
 
     async def check_config(self, inputs: Properties) -> CheckResult:

@@ -154,9 +154,10 @@ class EventLog:
         self._emit("resOutputsEvent", self._of(step))
 
     def step_failed(self, step: Step) -> None:
-        """Say that a step failed."""
+        """Say that a step failed, and after how many that were counted."""
         self._emit(
-            "resOpFailedEvent", {"metadata": step.metadata(), "status": 0, "steps": self._sequence}
+            "resOpFailedEvent",
+            {"metadata": step.metadata(), "status": 0, "steps": self.changes.total()},
         )
 
     def count(self, op: Op) -> None:

@@ -16,6 +16,7 @@ from rehearsal.engine.plugins.hosting import Host
 from rehearsal.engine.provider import (
     OutcomeUnknownError,
     ProviderError,
+    ProviderPanicError,
     ResourceInitFailedError,
 )
 from rehearsal.engine.state.states import ResourceState
@@ -116,8 +117,11 @@ class Executor:
         except ResourceInitFailedError as error:
             self._fail(step, [*error.reasons], _partial(step, error))
         except (ProviderError, DeploymentError, CommandFailedError) as error:
-            self._fail(step, [str(error)], is_in_doubt=isinstance(error, OutcomeUnknownError))
-        except Exception as error:  # noqa: BLE001 (a provider's bug must not lose the record)
+            if isinstance(error, ProviderPanicError):
+                self._deployment.progress.maybe_corrupt = True
+            is_in_doubt = isinstance(error, OutcomeUnknownError) and step.op in _CREATIONS
+            self._fail(step, [str(error)], is_in_doubt=is_in_doubt)
+        except Exception as error:  # noqa: BLE001 (a senseless answer must not lose the record)
             self._deployment.progress.maybe_corrupt = True
             self._fail(step, [f"{type(error).__name__}: {error}"])
         else:
@@ -127,8 +131,7 @@ class Executor:
     def _refuse(self, step: Step, message: str) -> None:
         """Give up on a step that was never begun: there is nothing to record."""
         deployment = self._deployment
-        deployment.events.diagnostic(message, urn=step.urn)
-        deployment.events.step_failed(step)
+        self._report(step, [message])
         deployment.failed_urns.add(step.urn)
         deployment.progress.step_failed = True
         deployment.progress.fail()
@@ -146,14 +149,20 @@ class Executor:
             deployment.recorder.fail(step, partial, is_in_doubt=is_in_doubt)
         except StateNotSavedError as error:
             deployment.complain_unsaved(_AFTER_STEP, error)
-        for message in messages:
-            deployment.events.diagnostic(message, urn=step.urn)
-        deployment.events.step_failed(step)
+        self._report(step, messages)
         deployment.failed_urns.add(step.urn)
         # All protected resources are to be named in one run.
         refused = step.op in DELETIONS and step.subject.protect
         deployment.progress.step_failed = True
         deployment.progress.fail(stop=not (deployment.continue_on_error or refused))
+
+    def _report(self, step: Step, messages: Sequence[str]) -> None:
+        deployment = self._deployment
+        for message in messages:
+            text = f"Preview failed: {message}" if deployment.dry_run else message
+            deployment.events.diagnostic(text, urn=step.urn)
+        if not deployment.dry_run:
+            deployment.events.step_failed(step)
 
     def _announce(self, step: Step) -> None:
         deployment = self._deployment

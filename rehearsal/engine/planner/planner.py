@@ -10,7 +10,7 @@ from rehearsal.engine.planner.deployment import Deployment
 from rehearsal.engine.planner.goals import Goal
 from rehearsal.engine.planner.replacement import deletions_before
 from rehearsal.engine.plugins.hosting import Host
-from rehearsal.engine.provider import CheckFailure, DiffResult
+from rehearsal.engine.provider import CheckFailure, DiffResult, ProviderError
 from rehearsal.engine.state import states
 from rehearsal.engine.state.states import ResourceState
 from rehearsal.engine.state.steps import Op, Step
@@ -62,12 +62,15 @@ class Planner:
         self._refuse_missing_dependencies(state)
         if self._is_left_out(state):
             return self._plan_left_out(state, old, old_urn)
-        if not state.custom:
-            steps = self._plan_component(state, old)
-        elif state.is_provider:
-            steps = await self._plan_provider(state, old)
-        else:
-            steps = await self._plan_resource(goal, old)
+        try:
+            if not state.custom:
+                steps = self._plan_component(state, old)
+            elif state.is_provider:
+                steps = await self._plan_provider(state, old)
+            else:
+                steps = await self._plan_resource(goal, old)
+        except ProviderError as error:
+            raise DeploymentError(str(error), state.urn) from error
         return Plan(state, tuple(steps), old_urn)
 
     def plan_read(self, state: ResourceState) -> Step:

@@ -7,17 +7,20 @@ on the way out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
 from rehearsal.engine.errors import DeploymentError
 from rehearsal.engine.provider import (
     CheckResult,
     CreateResult,
     DiffResult,
+    OutcomeUnknownError,
     Provider,
     ProviderError,
     ProviderFactory,
+    ProviderPanicError,
     ReadResult,
     ResourceInitFailedError,
 )
@@ -31,6 +34,11 @@ from rehearsal.engine.values.property_values import (
     mark_secrets,
     plain_properties,
 )
+
+# Providers watch the time themselves, and say more about it.
+_GRACE_S: Final = 1.0
+_log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class Host(Protocol):
@@ -89,9 +97,29 @@ class ProviderHost:
         self._ready = False
         self._broken: ProviderError | None = None
 
+    async def _answer(self, call: Awaitable[Answer], *, timeout_s: float = 0.0) -> Answer:
+        """Wait for the provider's answer, the custom timeout and a little longer if there is one.
+
+        Raises:
+            ProviderError: whatever went wrong.
+        """
+        limit = asyncio.timeout(timeout_s + _GRACE_S if timeout_s else None)
+        try:
+            async with limit:
+                return await call
+        except ProviderError:
+            raise
+        except Exception as error:
+            if limit.expired():
+                raise OutcomeUnknownError(
+                    f"the provider has not answered within the custom timeout of {timeout_s:g}s"
+                ) from error
+            _log.debug("a provider broke", exc_info=True)
+            raise ProviderPanicError(f"{type(error).__name__}: {error}") from error
+
     async def check_config(self, inputs: EngineProperties) -> CheckResult:
         """Check the provider's own configuration."""
-        return await self._provider.check_config(plain_properties(inputs))
+        return await self._answer(self._provider.check_config(plain_properties(inputs)))
 
     async def configure(self, inputs: EngineProperties, environ: Mapping[str, str]) -> None:
         """Configure the provider; a failure shows at its first use, on the resource affected."""
@@ -99,7 +127,7 @@ class ProviderHost:
         if any(has_unknowns(value) for value in given.values()):
             return
         try:
-            await self._provider.configure(plain_properties(given), environ)
+            await self._answer(self._provider.configure(plain_properties(given), environ))
         except ProviderError as error:
             self._broken = error
         self._ready = True
@@ -115,11 +143,13 @@ class ProviderHost:
         """Validate a resource's inputs."""
         if not self._is_ready():
             return state.inputs, CheckResult(plain_properties(state.inputs))
-        result = await self._provider.check(
-            urn=state.urn,
-            type_=state.type,
-            olds=None if olds is None else plain_properties(olds),
-            news=plain_properties(state.inputs),
+        result = await self._answer(
+            self._provider.check(
+                urn=state.urn,
+                type_=state.type,
+                olds=None if olds is None else plain_properties(olds),
+                news=plain_properties(state.inputs),
+            )
         )
         return mark_secrets(result.inputs, state.inputs), result
 
@@ -129,14 +159,16 @@ class ProviderHost:
         """Compare a resource with the inputs it is to have."""
         if not self._is_ready():
             return DiffResult(changes=True, diffs=differing_keys(old.inputs, news))
-        return await self._provider.diff(
-            urn=old.urn,
-            type_=old.type,
-            id=old.id,
-            old_outputs=plain_properties(old.outputs),
-            old_inputs=plain_properties(old.inputs),
-            news=plain_properties(news),
-            ignore_changes=tuple(ignored),
+        return await self._answer(
+            self._provider.diff(
+                urn=old.urn,
+                type_=old.type,
+                id=old.id,
+                old_outputs=plain_properties(old.outputs),
+                old_inputs=plain_properties(old.inputs),
+                news=plain_properties(news),
+                ignore_changes=tuple(ignored),
+            )
         )
 
     async def create(self, state: ResourceState, *, preview: bool) -> tuple[str, EngineProperties]:
@@ -144,12 +176,15 @@ class ProviderHost:
         if not self._is_ready():
             return "", {}
         try:
-            result: CreateResult = await self._provider.create(
-                urn=state.urn,
-                type_=state.type,
-                inputs=plain_properties(state.inputs),
-                timeout=state.timeout("create"),
-                preview=preview,
+            result: CreateResult = await self._answer(
+                self._provider.create(
+                    urn=state.urn,
+                    type_=state.type,
+                    inputs=plain_properties(state.inputs),
+                    timeout=state.timeout("create"),
+                    preview=preview,
+                ),
+                timeout_s=state.timeout("create"),
             )
         except ResourceInitFailedError as error:
             error.outputs = _secretive(state, error.outputs)  # type: ignore[assignment, arg-type]
@@ -165,15 +200,18 @@ class ProviderHost:
         if not self._is_ready():
             return {}
         try:
-            outputs = await self._provider.update(
-                urn=new.urn,
-                type_=new.type,
-                id=old.id,
-                old_outputs=plain_properties(old.outputs),
-                old_inputs=plain_properties(old.inputs),
-                news=plain_properties(new.inputs),
-                timeout=new.timeout("update"),
-                preview=preview,
+            outputs = await self._answer(
+                self._provider.update(
+                    urn=new.urn,
+                    type_=new.type,
+                    id=old.id,
+                    old_outputs=plain_properties(old.outputs),
+                    old_inputs=plain_properties(old.inputs),
+                    news=plain_properties(new.inputs),
+                    timeout=new.timeout("update"),
+                    preview=preview,
+                ),
+                timeout_s=new.timeout("update"),
             )
         except ResourceInitFailedError as error:
             error.outputs = _secretive(new, error.outputs)  # type: ignore[assignment, arg-type]
@@ -186,12 +224,15 @@ class ProviderHost:
         """Read a resource."""
         if not self._is_ready():
             return state.id, state.outputs, state.inputs
-        result: ReadResult | None = await self._provider.read(
-            urn=state.urn,
-            type_=state.type,
-            id=state.id,
-            outputs=plain_properties(state.outputs),
-            inputs=plain_properties(state.inputs),
+        result: ReadResult | None = await self._answer(
+            self._provider.read(
+                urn=state.urn,
+                type_=state.type,
+                id=state.id,
+                outputs=plain_properties(state.outputs),
+                inputs=plain_properties(state.inputs),
+            ),
+            timeout_s=state.timeout("read"),
         )
         if result is None:
             return None
@@ -202,24 +243,27 @@ class ProviderHost:
     async def delete(self, state: ResourceState) -> None:
         """Delete a resource."""
         self._is_ready()
-        await self._provider.delete(
-            urn=state.urn,
-            type_=state.type,
-            id=state.id,
-            outputs=plain_properties(state.outputs),
-            inputs=plain_properties(state.inputs),
-            timeout=state.timeout("delete"),
+        await self._answer(
+            self._provider.delete(
+                urn=state.urn,
+                type_=state.type,
+                id=state.id,
+                outputs=plain_properties(state.outputs),
+                inputs=plain_properties(state.inputs),
+                timeout=state.timeout("delete"),
+            ),
+            timeout_s=state.timeout("delete"),
         )
 
     async def invoke(self, token: str, args: EngineProperties) -> EngineProperties:
         """Run a data function."""
         if not self._is_ready():
             return {}
-        return dict(await self._provider.invoke(token, plain_properties(args)))
+        return dict(await self._answer(self._provider.invoke(token, plain_properties(args))))
 
     async def close(self) -> None:
         """Release the provider."""
-        await self._provider.close()
+        await self._answer(self._provider.close())
 
 
 class Hosts:
@@ -307,8 +351,8 @@ class Hosts:
 
     async def close(self) -> None:
         """Release every provider that was made."""
-        for host in self._made:
-            await host.close()
+        # The operation is over: a connection that does not close ends with the process.
+        await asyncio.gather(*(host.close() for host in self._made), return_exceptions=True)
 
 
 def _secretive(state: ResourceState, outputs: EngineProperties) -> EngineProperties:

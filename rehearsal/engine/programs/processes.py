@@ -243,6 +243,8 @@ async def _pump(stream: asyncio.StreamReader, severity: str, on_line: OnLine) ->
         chunk = await stream.read(_CHUNK)
         is_open = bool(chunk)
         *lines, rest = (rest + decoder.decode(chunk, final=not is_open)).split("\n")
+        # A line's end belongs to it: the real engine's messages have it, too.
+        lines = [f"{line}\n" for line in lines]
         if rest and (len(rest) > _LONGEST_LINE or not is_open):
             lines.append(rest)
             rest = ""

@@ -1,10 +1,11 @@
 """An in-memory provider with enough behaviour to exercise the engine.
 
 Types of package `fake`: properties named in `REPLACING` force a replacement, deletion first when
-the resource has `deleteFirst`. A property `fail` (create, update, delete, read, init) makes that
-call fail; `wait` names a file whose appearance a creation waits for (`wait_read`, `wait_update`,
-`wait_delete`: another call), a `stubborn` one even when it is cancelled; with `foreseen` the id
-is known before the creation, so that what a dead run has made can be found.
+the resource has `deleteFirst`. A property `fail` (check, diff, create, update, delete, read, init)
+makes that call fail, `panic` makes it raise what it must not; `wait` names a file whose appearance
+a creation waits for (`wait_read`, `wait_update`, `wait_delete`: another call), a `stubborn` one
+even when it is cancelled; with `foreseen` the id is known before the creation, so that what a
+dead run has made can be found.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class World:
         self.calls: list[tuple[str, str]] = []
         self.configured: list[Properties] = []
         self.environs: list[Mapping[str, str]] = []
+        self.timeouts: list[tuple[str, float]] = []
         self.busy = 0
         self.most_busy = 0
         self.folder: Path | None = None
@@ -103,11 +105,14 @@ class FakeProvider:
         self._world.environs.append(environ)
         if inputs.get("broken"):
             raise ProviderError("this provider is broken")
+        if inputs.get("panic"):
+            raise LookupError("lost in configure")
 
     async def check(
         self, *, urn: str, type_: str, olds: Properties | None, news: Properties
     ) -> CheckResult:
         """Refuse a wrong size; choose a name where there is none."""
+        _break("check", urn, news)
         if news.get("size") == "wrong":
             return CheckResult(news, (CheckFailure("expected a number", "size"),))
         completed = dict(news)
@@ -127,6 +132,7 @@ class FakeProvider:
         ignore_changes: Sequence[str] = (),
     ) -> DiffResult:
         """Compare key by key; some keys force a replacement."""
+        _break("diff", urn, news)
         detailed: dict[str, DiffKind] = {}
         replaces = []
         for key in sorted(old_inputs.keys() | news.keys()):
@@ -160,7 +166,7 @@ class FakeProvider:
         if preview:
             foreseen = identity if is_silent or inputs.get("foreseen") else UNKNOWN
             return CreateResult("", {**inputs, "id": foreseen, "url": UNKNOWN})
-        await self._work("create", urn, inputs)
+        await self._work("create", urn, inputs, timeout)
         if identity in self._world.things:
             raise ProviderError(f"{identity} exists already")
         outputs = self._outputs(identity, inputs)
@@ -204,7 +210,7 @@ class FakeProvider:
         """Change a thing."""
         outputs = self._outputs(id, news)
         if not preview:
-            await self._work("update", urn, news)
+            await self._work("update", urn, news, timeout)
             self._world.things[id] = outputs
         return dict(outputs)
 
@@ -219,22 +225,26 @@ class FakeProvider:
         timeout: float,
     ) -> None:
         """Delete a thing; one that is gone is no error."""
-        await self._work("delete", urn, inputs)
+        await self._work("delete", urn, inputs, timeout)
         self._world.things.pop(id, None)
 
     async def invoke(self, token: str, args: Properties) -> Properties:
         """Answer with what was asked."""
         if token == "fake:index:broken":
             raise ProviderError("no such luck")
+        if token == "fake:index:panic":
+            raise LookupError("lost in invoke")
         return {"token": token, "echo": args}
 
     async def close(self) -> None:
         """Note the end."""
         self._world.calls.append(("close", ""))
 
-    async def _work(self, call: str, urn: str, inputs: Properties) -> None:
+    async def _work(self, call: str, urn: str, inputs: Properties, timeout: float = 0.0) -> None:
         world = self._world
         world.calls.append((call, _name(urn)))
+        if timeout:
+            world.timeouts.append((call, timeout))
         if world.folder:
             (world.folder / f"{call}.{_name(urn)}").touch()
         world.busy += 1
@@ -249,14 +259,20 @@ class FakeProvider:
                     if not inputs.get("stubborn"):
                         raise
                     await waiting
-            if inputs.get("fail") == call:
-                raise ProviderError(f"cannot {call} {_name(urn)}")
+            _break(call, urn, inputs)
         finally:
             world.busy -= 1
 
     @staticmethod
     def _outputs(identity: str, inputs: Properties) -> dict[str, Value]:
         return {**inputs, "id": identity, "url": f"fake://{identity}"}
+
+
+def _break(call: str, urn: str, inputs: Properties) -> None:
+    if inputs.get("fail") == call:
+        raise ProviderError(f"cannot {call} {_name(urn)}")
+    if inputs.get("panic") == call:
+        raise LookupError(f"lost in {call}")
 
 
 def _wait_for(gate: Path) -> None:

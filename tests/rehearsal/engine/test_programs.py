@@ -49,7 +49,7 @@ def test_endless_line_arrives_whole(bench: Bench, stream: str, *, is_fresh: bool
     assert {said for said, _ in messages(events)} == {severity}
     texts = [text for _, text in messages(events)]
     assert sum(text.count("é") for text in texts) == 5_000_000
-    assert texts[-2:] == ["not \ufffd\ufffd text\n", "no end\n"]
+    assert texts[-2:] == ["not \ufffd\ufffd text\n\n", "no end\n"]
 
 
 def test_caller_that_reads_slowly_gets_every_line(bench: Bench) -> None:
@@ -114,7 +114,7 @@ def test_text_given_to_exit_is_shown(bench: Bench) -> None:
     """`sys.exit(text)` says so, as the interpreter would."""
     bench.program("import sys; sys.exit('so long')")
     _, events = failed_up(bench)
-    assert ("info#err", "so long\n") in messages(events)
+    assert ("info#err", "so long\n\n") in messages(events)
 
 
 def test_program_that_leaves_early_has_asked_for_what_it_has_asked_for(
@@ -145,7 +145,7 @@ def test_fork_of_a_program_is_harmless(bench: Bench) -> None:
     events: list[auto.EngineEvent] = []
     result = bench.stack().up(on_event=events.append)
     assert result.summary.resource_changes == {"create": 2}
-    assert ("info", "child\n") in messages(events)
+    assert ("info", "child\n\n") in messages(events)
 
 
 def test_registration_after_the_end_is_refused_or_done(bench: Bench, world: World) -> None:
