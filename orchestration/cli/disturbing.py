@@ -94,14 +94,15 @@ def show_log(env: str, selection: Selection, *, as_json: bool) -> None:
     if not calls:
         console.print(f"no such call reached the local cloud of {env}")
         return
-    table = _table("time", "code", "decision", "method", "principal", "resource", "fault")
+    columns = ("method", "principal", "permission", "resource", "fault")
+    table = _table("time", "code", "decision", *columns)
     for call in calls:
         at = datetime.fromtimestamp(call.at, UTC).astimezone()
         table.add_row(
             f"{at:%H:%M:%S.%f}"[:-3],
             str(call.code or "-"),
             call.decision,
-            *(escape(text) for text in (call.method, call.principal, call.resource, call.fault)),
+            *(escape(getattr(call, column)) for column in columns),
         )
     console.print(table, soft_wrap=True)
 

@@ -6,6 +6,7 @@ The rules are the local cloud's own: it checks them, keeps them and says how oft
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -47,6 +48,8 @@ class RecordedCall(_Model):
     method: str
     principal: str
     resource: str
+    permission: str = ""
+    """What the call needed; empty where it did not come to that."""
     decision: str
     """`allowed`, `denied`, or `unchecked` where no permission is needed."""
     code: int
@@ -87,10 +90,16 @@ def clear_faults(environment: Environment) -> None:
 
 def recorded_calls(environment: Environment) -> Iterator[RecordedCall]:
     """Read the call log, oldest first, also of a local cloud that does not run."""
+    from rehearsal.cloud.call_log import previous_log  # noqa: PLC0415 - as in `_running`
+
     path = environment.cloud_dir / _LOG_FILE
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8") as lines:
+    for file in (previous_log(path), path):
+        if file.is_file():
+            yield from _records_in(file)
+
+
+def _records_in(file: Path) -> Iterator[RecordedCall]:
+    with file.open(encoding="utf-8") as lines:
         for line in lines:
             try:
                 yield RecordedCall.model_validate_json(line)

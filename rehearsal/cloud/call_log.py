@@ -1,19 +1,24 @@
-"""The call log: one JSON line for every call that reached the local cloud."""
+"""The call log: one JSON line for every call that reached the local cloud, also a refused one.
+
+It tells nothing that a caller keeps secret: no token, no query, no body.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.faults.injector import ConnectionDroppedError
+from rehearsal.cloud.iam.members import ANONYMOUS
 
-_LARGE: Final = 32 * 1024 * 1024
+# About 150,000 calls; with the file before it the log never takes more than twice as much.
+_LARGEST: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class CallRecord:
         method: The method's id, or HTTP method and path where there is none.
         principal: Who called.
         resource: What the permission was checked on, else the path.
-        decision: `allowed`, `denied`, or `unchecked` where no permission is needed.
+        permission: What the call needed; empty where that was not asked.
+        decision: `allowed`, `denied`, or `unchecked` where it did not come to the question.
         code: The HTTP status of the answer; 0 where there was none.
         ms: How long it took.
         message: The error's message.
@@ -39,6 +45,7 @@ class CallRecord:
     decision: str
     code: int
     ms: float
+    permission: str = ""
     message: str = ""
     fault: str = ""
 
@@ -50,6 +57,7 @@ class OpenCall:
     method: str
     principal: str
     resource: str
+    permission: str = ""
     decision: str = "unchecked"
     code: int = 500
     message: str = "Internal error"
@@ -64,14 +72,20 @@ class OpenCall:
         """Note what a fault rule injected."""
         self.fault = fault
 
+    @contextmanager
+    def decided(self, permission: str) -> Iterator[None]:
+        """Note what the block, which asks for a permission, decides."""
+        self.permission, self.decision = permission, "denied"
+        yield
+        self.decision = "allowed"
+
 
 class CallLog:
-    """Appends records to a file; a large one is put aside when a new log begins."""
+    """Appends records to a file; a full one is put aside, in place of the one before it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, largest: int = _LARGEST) -> None:
         self.path = path
-        if path.exists() and path.stat().st_size > _LARGE:
-            path.replace(path.with_suffix(".previous.jsonl"))
+        self._largest = largest
         self._file = path.open("a", buffering=1, encoding="utf-8")
 
     @contextmanager
@@ -91,10 +105,25 @@ class CallLog:
             ms = round((time.perf_counter() - clock) * 1000, 2)
             self.write(CallRecord(at=round(at, 3), ms=ms, **asdict(call)))
 
+    def refused(self, method: str, resource: str, error: ApiError) -> None:
+        """Append the record of a call that was refused before anybody knew what it was."""
+        with suppress(ApiError), self.call(method, ANONYMOUS, resource) as call:
+            call.decision = "denied"
+            raise error
+
     def write(self, record: CallRecord) -> None:
         """Append one record."""
         self._file.write(json.dumps(asdict(record)) + "\n")
+        if self._file.tell() > self._largest:
+            self._file.close()
+            self.path.replace(previous_log(self.path))
+            self._file = self.path.open("a", buffering=1, encoding="utf-8")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def previous_log(path: Path) -> Path:
+    """Return where the records before those in a log are, if there were so many."""
+    return path.with_suffix(".previous.jsonl")

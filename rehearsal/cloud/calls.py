@@ -53,6 +53,10 @@ class Call:
 Handler: TypeAlias = Callable[[Call], Awaitable[JsonObject | None]]
 
 
+def _caller(call: Call) -> str:
+    return call.principal
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """The permission that a method needs, and on what.
@@ -60,10 +64,12 @@ class Requirement:
     Attributes:
         permission: The permission's name.
         resource: A template over `Call.params`, like `{name}` or `projects/{project}`.
+        holder: Who must have it, nearly always the caller.
     """
 
     permission: str
     resource: str
+    holder: Callable[[Call], str] = _caller
 
 
 class Background(Protocol):

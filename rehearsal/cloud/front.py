@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from aiohttp import web
 
 from rehearsal.cloud.artifactregistry.registry import Registry
-from rehearsal.cloud.errors import ApiError, invalid_argument, unauthenticated
+from rehearsal.cloud.errors import ApiError, unauthenticated
 from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.json_bodies import parsed_body
+from rehearsal.cloud.listening import whole_body
 from rehearsal.cloud.local_routes import LocalRoutes
 from rehearsal.cloud.pipeline import Request
 from rehearsal.cloud.storage.batch import Batches
@@ -53,38 +54,38 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        raw_path = _with_service(request.raw_path.partition("?")[0])
         if _is_for_elsewhere(request):
             # A client that was not pointed at us must not reach the internet either.
-            return web.Response(status=403, text="The local cloud lets nothing out.\n")
+            fenced = ApiError(403, "PERMISSION_DENIED", "The local cloud lets nothing out.")
+            self._cloud.log.refused(f"{request.method} {raw_path}", raw_path, fenced)
+            return web.Response(status=403, text=f"{fenced.message}\n")
         try:
-            return await self._answer(request)
+            return await self._answer(request, raw_path)
         except ApiError as error:
             return _refused(error)
         except ConnectionDroppedError:
             return _dropped(request)
-        except web.HTTPRequestEntityTooLarge:
-            limit = request.client_max_size
-            return _refused(
-                invalid_argument(f"Request payload size exceeds the limit: {limit} bytes.")
-            )
-        except web.HTTPException:
-            raise  # aiohttp's own answers.
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
             _LOG.exception("Answering %s %s failed", request.method, request.raw_path)
             message = f"Internal error of the local cloud: {error!r}"
             return _refused(ApiError(500, "INTERNAL", message))
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        raw_path = _with_service(request.raw_path.partition("?")[0])
+    async def _answer(self, request: web.BaseRequest, raw_path: str) -> web.StreamResponse:
         raw = self._raw_handler(raw_path, request.query)
-        principal = self._principal(request)
+        try:
+            principal = self._principal(request)
+            body = None if raw is not None else parsed_body(await whole_body(request))
+        except ApiError as error:
+            self._cloud.log.refused(f"{request.method} {raw_path}", raw_path, error)
+            raise
         if raw is not None:
             return await raw(request, principal)
         call = Request(
             http_method=request.method,
             raw_path=raw_path,
             query={name: ",".join(request.query.getall(name)) for name in request.query},
-            body=parsed_body(await request.read()),
+            body=body,
             principal=principal,
             base_url=f"http://{request.host}",
             headers=request.headers,
@@ -104,9 +105,12 @@ class Front:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             # Basic is how container clients log in; the registry reads it itself.
-            return self._default_principal
-        principal = self._cloud.tokens.principal_of(token.strip())
-        if principal is None:
+            principal = self._default_principal
+            is_known = self._cloud.tokens.is_active(principal)
+        else:
+            named = self._cloud.tokens.principal_of(token.strip())
+            principal, is_known = named or ANONYMOUS, named is not None
+        if not is_known:
             raise unauthenticated(
                 "Request had invalid authentication credentials. Expected OAuth 2 access token,"
                 " login cookie or other valid authentication credential."

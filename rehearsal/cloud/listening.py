@@ -14,6 +14,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from rehearsal.cloud.errors import invalid_argument
 from rehearsal.cloud.info import HOST, PortTaken
 from rehearsal.cloud.uninterrupted import uninterrupted
 
@@ -66,6 +67,19 @@ class Listener:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(port) from error
             raise
+
+
+async def whole_body(request: web.BaseRequest) -> bytes:
+    """Return a request's body, if it is not too large.
+
+    Raises:
+        ApiError: 400.
+    """
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        message = f"Request payload size exceeds the limit: {_MAX_BODY} bytes."
+        raise invalid_argument(message) from error
 
 
 def _request(

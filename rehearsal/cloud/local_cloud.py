@@ -77,18 +77,18 @@ class LocalCloud:
         self.pubsub_port = pubsub_port
         self.clock = clock
         self.store = Store(data_dir / "state.sqlite")
-        self.tokens = Tokens(data_dir / "keys", clock)
         delays = Delays(propagation, seed)
         self.iam = Iam(self.store, project_id=project_id, delays=delays, clock=clock)
+        self.tokens = Tokens(data_dir / "keys", self.iam, clock)
         self.operations = Operations(self.store)
         self.apis = EnabledApis(
             self.store,
-            project_id=project_id,
+            project_number=self.project_number,
             until_served=delays.until_api_is_served,
             clock=clock,
         )
         self.images = Images(self.store, data_dir / "blobs")
-        self.faults = Faults(self.store, project_id, clock)
+        self.faults = Faults(self.store, self.project_number, clock)
         self.log = CallLog(data_dir / "calls.jsonl")
         self._parts: dict[object, object] = {}
         self.created_at = self._claim_project()
@@ -109,7 +109,16 @@ class LocalCloud:
         parts = name.split("/", 2)
         if parts[0] == "projects" and parts[1:2] in ([self.project_number], ["-"]):
             parts[1] = self.project_id
-        return "/".join(parts)
+        return self._with_email("/".join(parts))
+
+    def _with_email(self, name: str) -> str:
+        """The name of a service account by email, where it was named by its unique id."""
+        match name.split("/"):
+            case ["projects", project, "serviceAccounts", unique_id] if unique_id.isdecimal():
+                account = self.iam.account(unique_id)
+                if account is not None:
+                    return f"projects/{project}/serviceAccounts/{account['email']}"
+        return name
 
     async def close(self) -> None:
         """Give up unfinished operations and close the files."""

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found, unauthenticated
 from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.listening import whole_body
 from rehearsal.cloud.tokens import ISSUER
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SERVICES_PATH: Final = "/_local/services"
 _LOGS_PATH: Final = "/_local/logs/"
+# A service of the rehearsal shall neither break it nor read what others did.
+_DEPLOYERS: Final = ("/_local/log", "/_local/services", "/_local/faults")
 
 
 class LocalRoutes:
@@ -31,8 +34,10 @@ class LocalRoutes:
         """Answer one request.
 
         Raises:
-            ApiError: 404 for what is not here.
+            ApiError: 404 for what is not here, 403 for what is the deployer's alone.
         """
+        if request.path.startswith(_DEPLOYERS) and principal != self._cloud.deployer:
+            raise ApiError(403, "PERMISSION_DENIED", "Only the deployer may ask for this.")
         if request.path == _SERVICES_PATH or request.path.startswith(_LOGS_PATH):
             # Cloud Run's sidecars serve these routes too: importing it above would be a circle.
             from rehearsal.cloud.run import local_routes  # noqa: PLC0415
@@ -46,7 +51,7 @@ class LocalRoutes:
                     self._cloud.log.path, headers={"Content-Type": "application/x-ndjson"}
                 )
             case "/_local/faults":
-                return await self._faults(request, principal)
+                return await self._faults(request)
             case "/_local/identity-token":
                 return self._identity_token(request, principal)
             case "/oauth2/v3/certs" | "/.well-known/openid-configuration":
@@ -60,14 +65,12 @@ class LocalRoutes:
         keys = f"http://127.0.0.1:{self._cloud.port}/oauth2/v3/certs"
         return web.json_response({"issuer": ISSUER, "jwks_uri": keys})
 
-    async def _faults(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
-        """Tell, replace or drop the fault rules; nobody but the deployer may."""
-        if principal != self._cloud.deployer:
-            raise ApiError(403, "PERMISSION_DENIED", "Only the deployer may see and set faults.")
+    async def _faults(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Tell, replace or drop the fault rules."""
         faults = self._cloud.faults
         if request.method == "PUT":
             try:
-                rules = json.loads(await request.read())
+                rules = json.loads(await whole_body(request))
             except ValueError as error:
                 raise invalid_argument(f"Invalid fault rules: no JSON: {error}") from error
             faults.replace(rules)

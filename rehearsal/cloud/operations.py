@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, aborted, not_found
-from rehearsal.cloud.faults.injector import operation_error, raise_operation_error
+from rehearsal.cloud.faults.injector import operation_fault, raise_operation_error
 from rehearsal.cloud.store import Store
 
 _KIND: Final = "operations"
@@ -45,8 +45,13 @@ class Operations:
             name: The full name, where the API does not use `<parent>/operations/<id>`.
         """
         name = name or f"{parent}/operations/{uuid.uuid4()}"
-        error = operation_error()
-        result = {"response": response} if error is None else {"error": error.to_status()}
+        fault = operation_fault()
+        if fault.delay_s:
+            # Done already, but nobody is to hear of it yet.
+            return self._started(name, _result(response), metadata)
+        result = {"response": response}
+        if fault.error is not None:
+            result = {"error": fault.error.to_status()}
         body = _body(name, metadata) | {"done": True} | result
         self._store.put(_KIND, name, body)
         return body
@@ -62,7 +67,11 @@ class Operations:
 
         An `ApiError` becomes the operation's error.
         """
-        name = f"{parent}/operations/{uuid.uuid4()}"
+        return self._started(f"{parent}/operations/{uuid.uuid4()}", work, metadata)
+
+    def _started(
+        self, name: str, work: Coroutine[Any, Any, JsonObject], metadata: JsonObject | None
+    ) -> JsonObject:
         body = _body(name, metadata)
         self._store.put(_KIND, name, body | {"done": False})
         self._tasks[name] = asyncio.create_task(self._run(name, body, work), name=name)
@@ -99,6 +108,7 @@ class Operations:
     ) -> None:
         result: JsonObject
         try:
+            await asyncio.sleep(operation_fault().delay_s)
             result = {"response": await work}
             raise_operation_error()
         except ApiError as error:
@@ -108,6 +118,7 @@ class Operations:
             self._store.put(_KIND, name, body | {"done": True, "error": internal.to_status()})
             raise
         finally:
+            work.close()  # It never began if the operation was given up before.
             self._tasks.pop(name, None)
         self._store.put(_KIND, name, body | {"done": True} | result)
 
@@ -124,3 +135,7 @@ class Operations:
 
 def _body(name: str, metadata: JsonObject | None) -> JsonObject:
     return {"name": name} | ({"metadata": metadata} if metadata else {})
+
+
+async def _result(response: JsonObject) -> JsonObject:
+    return response

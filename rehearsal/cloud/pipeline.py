@@ -95,7 +95,7 @@ class Pipeline:
         subject = Subject(method.id, entry.resource, request.principal)
         async with self._cloud.faults.around(subject, entry.injected):
             self._cloud.apis.require(method.api.service, method.api.title)
-            self._check_permission(call, entry)
+            self._check_permission(call, method, entry)
             require_fields(method, call.query, call.body)
             masked_call = replace(
                 call,
@@ -153,15 +153,17 @@ class Pipeline:
             return call.path
         return requirement.resource.format_map(call.params)
 
-    def _check_permission(self, call: Call, entry: OpenCall) -> None:
-        requirement = self._requirements.get(call.method_id)
+    def _check_permission(self, call: Call, method: Method, entry: OpenCall) -> None:
+        requirement = self._requirements.get(method.id)
         if requirement is None:
+            if call.principal == ANONYMOUS and not method.api.is_lenient:
+                raise unauthenticated()
             return
-        try:
-            self._cloud.iam.require(call.principal, requirement.permission, entry.resource)
-        except ApiError:
-            entry.decision = "denied"
-            if call.principal == ANONYMOUS:
-                raise unauthenticated() from None
-            raise
-        entry.decision = "allowed"
+        holder = requirement.holder(call)
+        with entry.decided(requirement.permission):
+            try:
+                self._cloud.iam.require(holder, requirement.permission, entry.resource)
+            except ApiError:
+                if call.principal == ANONYMOUS:
+                    raise unauthenticated() from None
+                raise

@@ -1,7 +1,8 @@
 """Access tokens and identity tokens that the local cloud issues and recognises.
 
 Access tokens are opaque to callers and signed, so that they survive a restart without a table.
-Identity tokens are RS256 JWTs as Google's. Who may get which token is IAM's matter.
+Identity tokens are RS256 JWTs as Google's. A service account's tokens are worth nothing once it is
+disabled or deleted, also where a new account has its name. Who may get which token is IAM's matter.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import unauthenticated
@@ -30,12 +31,25 @@ LIFETIME_S: Final = 3600
 _PREFIX: Final = "ya29.local."
 
 
+class Accounts(Protocol):
+    """What tokens need to know of the project's service accounts."""
+
+    def account(self, email_or_unique_id: str) -> JsonObject | None:
+        """Return an account's resource, or None where there is none."""
+
+    def is_ours(self, email: str) -> bool:
+        """Tell whether an email is that of an account of the project, there or not."""
+
+
 class Tokens:
     """Issues tokens for principals; the keys live in the data folder."""
 
-    def __init__(self, keys_dir: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, keys_dir: Path, accounts: Accounts, clock: Callable[[], float] = time.time
+    ) -> None:
         keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._keys_dir = keys_dir
+        self._accounts = accounts
         self._clock = clock
         self._secret = _kept(keys_dir / "access-tokens.key", lambda: secrets.token_bytes(32))
         self._key: RSAPrivateKey | None = None
@@ -43,6 +57,9 @@ class Tokens:
     def access_token(self, principal: str, *, lifetime_s: float | None = None) -> str:
         """Return a token that names the principal; without a lifetime it never expires."""
         claims: JsonObject = {"principal": principal}
+        account = self._account(principal)
+        if account is not None:
+            claims["account"] = account["uniqueId"]
         if lifetime_s is not None:
             claims["expires_at"] = self._clock() + lifetime_s
             claims["nonce"] = secrets.token_hex(4)
@@ -50,7 +67,7 @@ class Tokens:
         return f"{_PREFIX}{payload}.{self._signature(payload)}"
 
     def principal_of(self, token: str) -> str | None:
-        """Tell whom an access token names; None when it is not ours or has expired."""
+        """Tell whom an access token names; None when it is not ours, or is worth nothing now."""
         payload, _, signature = token.removeprefix(_PREFIX).partition(".")
         if not token.startswith(_PREFIX) or not hmac.compare_digest(
             signature.encode(), self._signature(payload).encode()
@@ -59,30 +76,51 @@ class Tokens:
         claims = json.loads(_decoded(payload))
         if claims.get("expires_at", float("inf")) <= self._clock():
             return None
-        return str(claims["principal"])
+        principal = str(claims["principal"])
+        return principal if self.is_active(principal, claims.get("account")) else None
 
-    def identity_token(self, email: str, audience: str) -> str:
+    def is_active(self, principal: str, unique_id: str | None = None) -> bool:
+        """Tell whether somebody may call at all.
+
+        Args:
+            principal: Who.
+            unique_id: Which service account of that name, where it is known.
+        """
+        kind, _, email = principal.partition(":")
+        if kind != "serviceAccount" or not self._accounts.is_ours(email):
+            return True
+        account = self._accounts.account(email)
+        return (
+            account is not None
+            and not account.get("disabled")
+            and unique_id in (None, account["uniqueId"])
+        )
+
+    def identity_token(self, email: str, audience: str, *, tells_email: bool = True) -> str:
         """Return a signed identity token of an account for one audience."""
         import jwt  # noqa: PLC0415 - see RSAPrivateKey above
 
         now = int(self._clock())
+        account = self._accounts.account(email)
+        # Nothing but the project's own accounts has an id that is written down anywhere.
+        subject = account["uniqueId"] if account else _unique_id_of(email)
         claims: JsonObject = {
             "iss": ISSUER,
             "aud": audience,
-            "azp": email,
-            "sub": str(int(hashlib.sha256(email.encode()).hexdigest()[:16], 16)),
-            "email": email,
-            "email_verified": True,
+            "azp": subject,
+            "sub": subject,
             "iat": now,
             "exp": now + LIFETIME_S,
         }
+        if tells_email:
+            claims |= {"email": email, "email_verified": True}
         return jwt.encode(claims, self._signing_key(), "RS256", headers={"kid": self._key_id()})
 
     def verify_identity_token(self, token: str, *, audience: str | None = None) -> JsonObject:
-        """Return the claims of one of our identity tokens.
+        """Return the claims of one of our identity tokens; `email` also where it tells none.
 
         Raises:
-            ApiError: 401; forged, expired, or for another audience.
+            ApiError: 401; forged, expired, for another audience, or its account is gone.
         """
         import jwt  # noqa: PLC0415 - see RSAPrivateKey above
 
@@ -103,7 +141,11 @@ class Tokens:
             raise unauthenticated(f"Invalid identity token: {error}.") from error
         if claims.get("exp", 0) <= self._clock():
             raise unauthenticated("Invalid identity token: it has expired.")
-        return claims
+        account = self._accounts.account(claims["sub"])
+        email = account["email"] if account else claims.get("email")
+        if email is None or not self.is_active(f"serviceAccount:{email}", claims["sub"]):
+            raise unauthenticated("Invalid identity token: its account is gone or disabled.")
+        return claims | {"email": email}
 
     def jwks(self) -> JsonObject:
         """The public key, as Google serves its own under `/oauth2/v3/certs`."""
@@ -120,6 +162,10 @@ class Tokens:
                 }
             ]
         }
+
+    def _account(self, principal: str) -> JsonObject | None:
+        kind, _, email = principal.partition(":")
+        return self._accounts.account(email) if kind == "serviceAccount" else None
 
     def _signature(self, payload: str) -> str:
         return _encoded(hmac.digest(self._secret, payload.encode(), "sha256"))
@@ -142,6 +188,10 @@ class Tokens:
     def _key_id(self) -> str:
         modulus = self._signing_key().public_key().public_numbers().n
         return hashlib.sha256(str(modulus).encode()).hexdigest()[:40]
+
+
+def _unique_id_of(email: str) -> str:
+    return str(int(hashlib.sha256(email.encode()).hexdigest()[:16], 16))
 
 
 def _new_signing_key() -> bytes:

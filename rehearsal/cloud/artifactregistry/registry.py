@@ -23,6 +23,7 @@ from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.listening import whole_body
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -37,12 +38,12 @@ _ACTIONS: Final[Mapping[str, str]] = {"GET": "download", "HEAD": "download", "DE
 _CONTENT_RANGE: Final = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?")
 _VERSION: Final = {"Docker-Distribution-API-Version": "registry/2.0"}
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-_DENIED: Final = (401, 403)
 # The distribution specification's code of an injected error.
 _CODES: Final[Mapping[int, str]] = {
     401: "UNAUTHORIZED",
     403: "DENIED",
     404: "NAME_UNKNOWN",
+    400: "SIZE_INVALID",
     429: "TOOMANYREQUESTS",
 }
 _NO_TYPE: Final = "application/octet-stream"
@@ -73,9 +74,10 @@ class Registry:
                 response = await self._with_faults(request, entry)
                 entry.answered(response.status)
             except RegistryError as error:
+                if error.status == web.HTTPUnauthorized.status_code:
+                    entry.decision = "denied"
                 entry.answered(error.status, str(error))
                 response = _error_response(error)
-            entry.decision = "denied" if response.status in _DENIED else "allowed"
         response.headers.update(_VERSION)
         return response
 
@@ -85,7 +87,7 @@ class Registry:
         subject = Subject(method, request.path, entry.principal)
         try:
             async with self._cloud.faults.around(subject, entry.injected):
-                return await self._answer(request, entry.principal)
+                return await self._answer(request, entry)
         except ApiError as error:
             code = _CODES.get(error.code, "UNKNOWN")
             raise RegistryError(error.code, code, error.message) from error
@@ -106,7 +108,7 @@ class Registry:
             raise RegistryError(401, "UNAUTHORIZED", "Unauthenticated request.")
         return principal
 
-    async def _answer(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, entry: OpenCall) -> web.StreamResponse:
         if request.path == "/v2/":
             return web.json_response({})
         match = _PATH.fullmatch(request.path)
@@ -115,7 +117,7 @@ class Registry:
         name, rest = match["name"], match["rest"]
         is_upload = match["kind"] == "blobs/uploads"
         action = "upload" if is_upload else _ACTIONS.get(request.method, "upload")
-        self._check_permission(name, principal, action)
+        self._check_permission(name, entry, action)
         if is_upload:
             return await self._upload(request, name, rest)
         if match["kind"] == "manifests":
@@ -126,9 +128,10 @@ class Registry:
             return self._blob(request, rest)
         return web.json_response({"name": name, "tags": self._images.tags(name)})
 
-    def _check_permission(self, name: str, principal: str, action: str) -> None:
+    def _check_permission(self, name: str, entry: OpenCall, action: str) -> None:
         project, repository_id, _ = name.split("/", 2)
         permission = f"artifactregistry.repositories.{action}Artifacts"
+        entry.permission = permission
         if not self._cloud.apis.is_enabled(SERVICE):
             raise RegistryError(403, "DENIED", f"{SERVICE} is not enabled in project {project}.")
         repository = None
@@ -136,7 +139,9 @@ class Registry:
             repository = find_repository(self._cloud.store, repository_id)
         if repository is None:
             raise RegistryError(404, "NAME_UNKNOWN", f'Repository "{repository_id}" not found')
-        if not self._cloud.iam.allows(principal, permission, repository):
+        is_allowed = self._cloud.iam.allows(entry.principal, permission, repository)
+        entry.decision = "allowed" if is_allowed else "denied"
+        if not is_allowed:
             raise RegistryError(
                 403,
                 "DENIED",
@@ -225,7 +230,7 @@ class Registry:
     async def _put_manifest(
         self, request: web.BaseRequest, name: str, reference: str
     ) -> web.StreamResponse:
-        content = await request.read()
+        content = await whole_body(request)
         try:
             body = json.loads(content)
             blobs = [body["config"], *body["layers"]] if "layers" in body else []

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,13 +23,12 @@ from rehearsal.cloud.store import Store
 
 if TYPE_CHECKING:
     # Its library costs a tenth of a second; most rehearsals have no rules.
+    from rehearsal.cloud.faults.presets import Words
     from rehearsal.cloud.faults.rules import FaultRules, MessageFault, Rule
 
 DELIVERY: Final = "pubsub.delivery"
 _KIND: Final = "cloud.faults"
 _MINUTE_S: Final = 60.0
-# The error with which the operation that a call starts shall end.
-_OPERATION_ERROR: ContextVar[ApiError | None] = ContextVar("operation_error", default=None)
 
 
 class ConnectionDroppedError(Exception):
@@ -42,6 +42,42 @@ class Subject:
     method: str
     resource: str
     principal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFault:
+    """What a rule has in store for the operation that a call starts.
+
+    Attributes:
+        error: With what it shall end, if not with its result.
+        delay_s: How much longer it takes.
+    """
+
+    error: ApiError | None = None
+    delay_s: float = 0.0
+
+
+_UNDISTURBED: Final = OperationFault()
+_OPERATION_FAULT: ContextVar[OperationFault] = ContextVar("operation_fault", default=_UNDISTURBED)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFault:
+    """What a rule has in store for an open stream."""
+
+    due_at: float
+    clock: Callable[[], float]
+    strike: Callable[[], None]
+
+    def strike_when_due(self) -> None:
+        """Break the stream if it is time.
+
+        Raises:
+            ApiError: the injected refusal.
+            ConnectionDroppedError: the caller shall get no answer.
+        """
+        if self.clock() >= self.due_at:
+            self.strike()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +136,9 @@ class _Counted:
 class Faults:
     """The fault rules of one local cloud."""
 
-    def __init__(self, store: Store, project_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, project_number: str, clock: Callable[[], float]) -> None:
         self._store = store
-        self._project_id = project_id
+        self._project_number = project_number
         self._clock = clock
         self._rules: list[_Counted] = []
         kept = store.get(_KIND, "rules")
@@ -153,23 +189,33 @@ class Faults:
             yield
             return
         note(rule.title)
-        if rule.lro_error is not None:
-            error = rule.lro_error.error(**self._words(subject))
-            token = _OPERATION_ERROR.set(error)
-            try:
+        with self._operation_fault(rule, subject):
+            if rule.when == "after":
                 yield
-            finally:
-                _OPERATION_ERROR.reset(token)
-            return
+            await asyncio.sleep(rule.delay)
+            self._strike(rule, subject)
+            if rule.when == "before":
+                yield
+
+    async def of_stream(self, subject: Subject, note: Callable[[str], None]) -> StreamFault:
+        """Open a stream, with the fault that a rule has for it.
+
+        A rule that strikes `after` breaks the stream when its delay is over.
+
+        Raises:
+            ApiError: the injected refusal.
+            ConnectionDroppedError: the caller shall get no answer.
+        """
+        rule = self._rule_for(subject)
+        if rule is None:
+            return StreamFault(math.inf, self._clock, lambda: None)
+        note(rule.title)
         if rule.when == "after":
-            yield
+            due_at = self._clock() + rule.delay
+            return StreamFault(due_at, self._clock, lambda: self._strike(rule, subject))
         await asyncio.sleep(rule.delay)
-        if rule.drop_connection:
-            raise ConnectionDroppedError
-        if rule.reply is not None:
-            raise rule.reply.error(**self._words(subject))
-        if rule.when == "before":
-            yield
+        self._strike(rule, subject)
+        return StreamFault(math.inf, self._clock, lambda: None)
 
     def fate_of_message(self, subscription: str) -> MessageFate | None:
         """Decide about a message on its way to a subscription; None lets it pass."""
@@ -187,14 +233,36 @@ class Faults:
         struck[0].done += 1
         return struck[0].rule
 
-    def _words(self, subject: Subject) -> dict[str, str]:
-        service = f"{subject.method.partition('.')[0]}.googleapis.com"
-        return {"service": service, "project": self._project_id, "resource": subject.resource}
+    def _strike(self, rule: Rule, subject: Subject) -> None:
+        """Refuse a call, or leave it without an answer, if that is the rule's fault."""
+        if rule.drop_connection:
+            raise ConnectionDroppedError
+        if rule.reply is not None:
+            raise rule.reply.error(self._words(rule, subject))
+
+    @contextmanager
+    def _operation_fault(self, rule: Rule, subject: Subject) -> Iterator[None]:
+        """Have the operation that the block starts end with an error, or later."""
+        failure = rule.lro_error
+        error = None if failure is None else failure.error(self._words(rule, subject))
+        token = _OPERATION_FAULT.set(OperationFault(error, rule.lro_delay))
+        try:
+            yield
+        finally:
+            _OPERATION_FAULT.reset(token)
+
+    def _words(self, rule: Rule, subject: Subject) -> Words:
+        return {
+            "service": f"{subject.method.partition('.')[0]}.googleapis.com",
+            "project": self._project_number,
+            "resource": subject.resource,
+            "limit": str(rule.above_per_minute or ""),
+        }
 
 
-def operation_error() -> ApiError | None:
-    """Return the error with which the operation of the present call shall end, if any."""
-    return _OPERATION_ERROR.get()
+def operation_fault() -> OperationFault:
+    """Return what is to become of the operation that the present call starts."""
+    return _OPERATION_FAULT.get()
 
 
 def raise_operation_error() -> None:
@@ -203,7 +271,7 @@ def raise_operation_error() -> None:
     Raises:
         ApiError: a rule asks for it.
     """
-    error = operation_error()
+    error = operation_fault().error
     if error is not None:
         raise error
 

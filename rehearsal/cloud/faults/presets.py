@@ -1,16 +1,20 @@
 """Well-known errors by name, in Google's words, for rules that need not spell them out.
 
-Texts may use `{service}` (`pubsub.googleapis.com`), `{project}` and `{resource}`.
+Texts may use `{service}` (`pubsub.googleapis.com`), `{project}` (its number), `{resource}` and
+`{limit}` (of a quota).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ERROR_INFO, ApiError
+
+# What texts are filled with.
+Words: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +26,31 @@ class Preset:
     message: str
     reason: str = ""
     info_reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
-    def error(self, *, service: str, project: str, resource: str) -> ApiError:
-        """Return the error of a call."""
-        values = {"service": service, "project": project, "resource": resource}
-        details: tuple[JsonObject, ...] = ()
-        if self.info_reason:
-            metadata = {"service": service, "consumer": f"projects/{project}"}
-            details = (
-                {
-                    "@type": ERROR_INFO,
-                    "reason": self.info_reason,
-                    "domain": "googleapis.com",
-                    "metadata": metadata,
-                },
-            )
-        message = self.message.format_map(values)
-        return ApiError(self.code, self.status, message, reason=self.reason, details=details)
+    def error(self, words: Words, message: str = "") -> ApiError:
+        """Return the error of a call, with another message if one is given."""
+        text = message or self.message.format_map(words)
+        details = self._details(words)
+        return ApiError(self.code, self.status, text, reason=self.reason, details=details)
+
+    def _details(self, words: Words) -> tuple[JsonObject, ...]:
+        if not self.info_reason:
+            return ()
+        known = {name: text.format_map(words) for name, text in self.metadata.items()}
+        metadata = {
+            "service": words["service"],
+            "consumer": f"projects/{words['project']}",
+            **{name: text for name, text in known.items() if text},
+        }
+        return (
+            {
+                "@type": ERROR_INFO,
+                "reason": self.info_reason,
+                "domain": "googleapis.com",
+                "metadata": metadata,
+            },
+        )
 
 
 _NOT_READY: Final = "Revision of '{resource}' is not ready and cannot serve traffic."
@@ -57,8 +69,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
         429,
         "RESOURCE_EXHAUSTED",
         "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service"
-        " '{service}' for consumer 'projects/{project}'.",
+        " '{service}' for consumer 'project_number:{project}'.",
         info_reason="RATE_LIMIT_EXCEEDED",
+        metadata={
+            "quota_metric": "{service}/default_requests",
+            "quota_limit": "defaultPerMinutePerProject",
+            "quota_limit_value": "{limit}",
+            "quota_location": "global",
+        },
     ),
     "PERMISSION_DENIED": Preset(403, "PERMISSION_DENIED", "The caller does not have permission"),
     "ACT_AS_DENIED": Preset(

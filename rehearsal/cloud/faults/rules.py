@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rehearsal.cloud.errors import RPC_CODES, ApiError
-from rehearsal.cloud.faults.presets import PRESETS
+from rehearsal.cloud.faults.presets import PRESETS, Words
 
 _STATUS_OF_CODE: Final = {
     400: "INVALID_ARGUMENT",
@@ -61,6 +61,7 @@ class MessageFault(StrEnum):
     LOSE = "lose"
     DUPLICATE = "duplicate"
     REORDER = "reorder"
+    GARBLE = "garble"
 
 
 class Match(_Model):
@@ -81,14 +82,6 @@ def _check_choice(preset: str | None, code: int | None) -> None:
         raise ValueError(f"no preset {preset!r}; there are {', '.join(sorted(PRESETS))}")
 
 
-def _preset_error(
-    preset: str, message: str, *, service: str, project: str, resource: str
-) -> ApiError:
-    error = PRESETS[preset].error(service=service, project=project, resource=resource)
-    error.message = message or error.message
-    return error
-
-
 class Refusal(_Model):
     """An error, spelled out or by the name of a well-known one."""
 
@@ -105,12 +98,10 @@ class Refusal(_Model):
             raise ValueError(f"no status {self.status!r}; there are {', '.join(RPC_CODES)}")
         return self
 
-    def error(self, *, service: str, project: str, resource: str) -> ApiError:
+    def error(self, words: Words) -> ApiError:
         """Return the error of a call."""
         if self.preset is not None:
-            return _preset_error(
-                self.preset, self.message, service=service, project=project, resource=resource
-            )
+            return PRESETS[self.preset].error(words, self.message)
         assert self.code is not None
         status = self.status or _STATUS_OF_CODE.get(self.code, "UNKNOWN")
         message = self.message or f"Injected fault: {status}."
@@ -130,12 +121,10 @@ class OperationFailure(_Model):
         _check_choice(self.preset, self.code)
         return self
 
-    def error(self, *, service: str, project: str, resource: str) -> ApiError:
+    def error(self, words: Words) -> ApiError:
         """Return the error of an operation."""
         if self.preset is not None:
-            return _preset_error(
-                self.preset, self.message, service=service, project=project, resource=resource
-            )
+            return PRESETS[self.preset].error(words, self.message)
         status = next(name for name, number in RPC_CODES.items() if number == self.code)
         # The HTTP status does not show: an operation only tells the code of `google.rpc`.
         return ApiError(500, status, self.message or f"Injected fault: {status}.")
@@ -159,6 +148,8 @@ class Rule(_Model):
     reply: Refusal | None = None
     drop_connection: bool = False
     lro_error: OperationFailure | None = None
+    lro_delay: Seconds = 0.0
+    """How much longer the operation takes that a call starts."""
     messages: MessageFault | None = None
 
     @model_validator(mode="after")
@@ -170,8 +161,12 @@ class Rule(_Model):
         ]
         if len(faults) > 1:
             raise ValueError(f"one fault a rule, not {' and '.join(faults)}")
-        if not faults and not self.delay:
-            raise ValueError("give a fault: reply, drop_connection, lro_error, messages or delay")
+        if self.lro_delay and faults not in ([], ["lro_error"]):
+            raise ValueError(f"one fault a rule, not lro_delay and {faults[0]}")
+        if not faults and not self.delay and not self.lro_delay:
+            raise ValueError(
+                "give a fault: reply, drop_connection, lro_error, lro_delay, messages or delay"
+            )
         return self
 
     @property
@@ -181,6 +176,8 @@ class Rule(_Model):
             return f"{self.messages} message"
         if self.lro_error is not None:
             return f"operation error {self.lro_error.preset or self.lro_error.code}"
+        if self.lro_delay:
+            return f"operation delay {self.lro_delay:g}s"
         what = f"delay {self.delay:g}s"
         if self.reply is not None:
             what = f"reply {self.reply.preset or self.reply.code}"

@@ -62,7 +62,7 @@ class Iam:
         Google does not tell a missing account from one out of reach, so neither does this.
         """
         account = f"projects/{self._project_id}/serviceAccounts/{email}"
-        is_missing = self._is_ours(email) and self._store.get(ACCOUNTS, account) is None
+        is_missing = self.is_ours(email) and self.account(email) is None
         return not is_missing and self.allows(principal, "iam.serviceAccounts.actAs", account)
 
     def require_act_as(self, principal: str, email: str) -> None:
@@ -117,6 +117,18 @@ class Iam:
         """End the grants of a deleted account; a new one of its name inherits nothing."""
         self._policies.mark_deleted(member, unique_id)
 
+    def account(self, email_or_unique_id: str) -> JsonObject | None:
+        """Return a service account of the project, found already or not; None without one."""
+        if email_or_unique_id.isdecimal():
+            accounts = (body for _, body in self._store.items(ACCOUNTS))
+            return next((b for b in accounts if b["uniqueId"] == email_or_unique_id), None)
+        name = f"projects/{self._project_id}/serviceAccounts/{email_or_unique_id}"
+        return self._store.get(ACCOUNTS, name)
+
+    def is_ours(self, email: str) -> bool:
+        """Tell whether an email is that of a service account of the project, there or not."""
+        return email.endswith(f"@{self._project_id}.iam.gserviceaccount.com")
+
     def expect_account(self, email: str) -> None:
         """Take note of a new service account, which may not be found at once."""
         found_at = self._clock() + self._delays.until_account_is_found(email)
@@ -124,8 +136,7 @@ class Iam:
 
     def knows_account(self, email: str) -> bool:
         """Tell whether a service account of the project is found by now."""
-        name = f"projects/{self._project_id}/serviceAccounts/{email}"
-        if self._store.get(ACCOUNTS, name) is None:
+        if self.account(email) is None:
             return False
         return self._clock() >= self._accounts_found_at.get(email, 0.0)
 
@@ -138,9 +149,6 @@ class Iam:
             role == basic_role and stands_for(one, principal)
             for role, one in self._policies.effective_grants(f"projects/{self._project_id}")
         )
-
-    def _is_ours(self, email: str) -> bool:
-        return email.endswith(f"@{self._project_id}.iam.gserviceaccount.com")
 
     def _permissions(self, role: str) -> Collection[str]:
         if not role.startswith("projects/"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
@@ -17,9 +18,22 @@ if TYPE_CHECKING:
 
 _METHODS: Final = "iamcredentials.projects.serviceAccounts"
 _DURATION: Final = re.compile(r"(\d+)(?:\.\d+)?s")
+_ACCOUNT: Final = re.compile(r"projects/-/serviceAccounts/([^/]+)")
+
+
+def _last_of_chain(call: Call) -> str:
+    """Whose permission counts: the last delegate's, or the caller's where there is none."""
+    delegates = _delegates(call)
+    return delegates[-1] if delegates else call.principal
+
+
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
-    f"{_METHODS}.generateAccessToken": Requirement("iam.serviceAccounts.getAccessToken", "{name}"),
-    f"{_METHODS}.generateIdToken": Requirement("iam.serviceAccounts.getOpenIdToken", "{name}"),
+    f"{_METHODS}.generateAccessToken": Requirement(
+        "iam.serviceAccounts.getAccessToken", "{name}", holder=_last_of_chain
+    ),
+    f"{_METHODS}.generateIdToken": Requirement(
+        "iam.serviceAccounts.getOpenIdToken", "{name}", holder=_last_of_chain
+    ),
 }
 
 
@@ -28,8 +42,7 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     accounts = cloud.part(ServiceAccounts)
 
     def email_of(call: Call) -> str:
-        if call.body.get("delegates"):
-            raise failed_precondition("Delegation chains are not modelled in the local cloud.")
+        _check_chain(cloud, call)
         account = accounts.get(call.params["name"])
         if account.get("disabled"):
             raise failed_precondition("This service account is disabled.")
@@ -51,9 +64,43 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
         audience = call.body.get("audience")
         if not audience:
             raise invalid_argument("The request is missing an audience.")
-        return {"token": cloud.tokens.identity_token(email, audience)}
+        tells_email = bool(call.body.get("includeEmail"))
+        token = cloud.tokens.identity_token(email, audience, tells_email=tells_email)
+        return {"token": token}
 
     return {
         f"{_METHODS}.generateAccessToken": generate_access_token,
         f"{_METHODS}.generateIdToken": generate_id_token,
     }
+
+
+def _delegates(call: Call) -> list[str]:
+    """The principals between the caller and the account.
+
+    Raises:
+        ApiError: 400.
+    """
+    principals = []
+    for delegate in call.body.get("delegates") or ():
+        match = _ACCOUNT.fullmatch(delegate)
+        if match is None:
+            raise invalid_argument(
+                f"Invalid delegate {delegate!r}: it must be projects/-/serviceAccounts/EMAIL."
+            )
+        principals.append(f"serviceAccount:{match[1]}")
+    return principals
+
+
+def _check_chain(cloud: LocalCloud, call: Call) -> None:
+    """Refuse unless everybody of the chain may delegate to the one behind.
+
+    Raises:
+        ApiError: 400, 403.
+    """
+    chain = [call.principal, *_delegates(call)]
+    for giver, taker in pairwise(chain):
+        email = taker.partition(":")[2]
+        if not cloud.tokens.is_active(taker):
+            raise failed_precondition(f"The service account {email} is disabled.")
+        account = f"{cloud.project}/serviceAccounts/{email}"
+        cloud.iam.require(giver, "iam.serviceAccounts.implicitDelegation", account)

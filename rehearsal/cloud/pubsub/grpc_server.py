@@ -6,18 +6,19 @@ errors and the log.
 """
 
 import functools
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Never, TypeAlias
 
 import grpc
 import grpc.aio
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
-from rehearsal.cloud.call_log import CallRecord
+from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.errors import ApiError, failed_precondition, invalid_argument, unauthenticated
 from rehearsal.cloud.faults.injector import ConnectionDroppedError, Subject
+from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.grpc_methods import PUBLISHER, SUBSCRIBER, UnaryMethod
@@ -40,6 +41,7 @@ _SERVICES: Mapping[str, Mapping[str, UnaryMethod]] = {
 _STREAMING_PULL = f"/{_PACKAGE}.Subscriber/StreamingPull"
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 _STOP_GRACE_S = 0.2
+_OK = 200
 _ERROR_INFO = error_details_pb2.ErrorInfo.DESCRIPTOR.full_name
 _OPTIONS = (
     ("grpc.max_receive_message_length", 20 * 1024 * 1024),
@@ -123,7 +125,7 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
             # gRPC answers UNIMPLEMENTED: no client of Pub/Sub asks for it.
             return None
         if method is None:
-            return grpc.unary_unary_rpc_method_handler(functools.partial(_decline, path))
+            return grpc.unary_unary_rpc_method_handler(functools.partial(self._decline, path))
         return grpc.unary_unary_rpc_method_handler(
             functools.partial(self._unary, method, principal),
             message_class(method.request).FromString,
@@ -134,8 +136,9 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
         """Return who calls: the bearer token's principal, else the port's."""
         scheme, _, token = metadata.get("authorization", "").partition(" ")
         if not token or scheme.lower() != "bearer":
-            return self._principal
-        principal = self._cloud.tokens.principal_of(token)
+            principal = self._principal if self._cloud.tokens.is_active(self._principal) else None
+        else:
+            principal = self._cloud.tokens.principal_of(token)
         if principal is None:
             raise unauthenticated()
         return principal
@@ -149,41 +152,67 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
     ) -> Proto:
         resource = str(functools.reduce(getattr, method.resource.split("."), request))
         method_id = method.id_for(resource)
-        call = _LoggedCall(self._cloud, method_id, resource)
-
-        async def answer() -> Proto:
-            call.principal = find_principal()
-            subject = Subject(method_id, resource, call.principal)
-            async with self._cloud.faults.around(subject, call.injected):
-                self._require(call.principal, method_id, method.parameter, resource)
-                return await method.answer(self._broker, request, call.principal)
-
-        return await call.run(answer, context)
+        try:
+            with self._opened(method_id, resource, find_principal) as call:
+                subject = Subject(method_id, resource, call.principal)
+                async with self._cloud.faults.around(subject, call.injected):
+                    self._require(call, method_id, method.parameter, resource)
+                    response = await method.answer(self._broker, request, call.principal)
+                    call.answered(_OK)
+                return response
+        except (ApiError, ConnectionDroppedError) as problem:
+            return await _abort(context, _told(problem))
 
     async def _stream(
         self, find_principal: Callable[[], str], requests: AsyncIterator[Proto], context: Context
     ) -> AsyncIterator[Proto]:
         first = await anext(requests)
-        name = first.subscription
-        call = _LoggedCall(self._cloud, f"{SUBSCRIPTIONS}.streamingPull", name)
+        name, method_id = first.subscription, f"{SUBSCRIPTIONS}.streamingPull"
+        opened: OpenCall | None = None
         try:
-            call.principal = find_principal()
-            subject = Subject(f"{SUBSCRIPTIONS}.streamingPull", name, call.principal)
-            async with self._cloud.faults.around(subject, call.injected):
-                pass
-            require = functools.partial(
-                self._require, call.principal, f"{SUBSCRIPTIONS}.pull", "subscription", name
-            )
-            stream = PullStream(self._broker, first, require)
-            call.write(None)
+            with self._opened(method_id, name, find_principal) as call:
+                subject = Subject(method_id, name, call.principal)
+                fault = await self._cloud.faults.of_stream(subject, call.injected)
+                require = functools.partial(
+                    self._require, call, f"{SUBSCRIPTIONS}.pull", "subscription", name
+                )
+                stream = PullStream(self._broker, first, require, fault.strike_when_due)
+                call.answered(_OK)
+            opened = call
             async for response in stream.responses(requests):
                 yield response
         except (ApiError, ConnectionDroppedError) as problem:
-            error = _told(problem)
-            call.write(error)
-            await _abort(context, error)
+            if opened is not None:
+                self._log_end(opened, problem)
+            await _abort(context, _told(problem))
 
-    def _require(self, principal: str, method_id: str, parameter: str, resource: str) -> None:
+    def _log_end(self, opened: OpenCall, problem: Exception) -> None:
+        """Log what broke a stream; its opening has a line of its own."""
+        log = self._cloud.log
+        with (
+            suppress(ApiError, ConnectionDroppedError),
+            log.call(opened.method, opened.principal, opened.resource) as call,
+        ):
+            call.permission, call.decision = opened.permission, opened.decision
+            call.fault = opened.fault
+            raise problem
+
+    @contextmanager
+    def _opened(
+        self, method_id: str, resource: str, find_principal: Callable[[], str]
+    ) -> Iterator[OpenCall]:
+        """Log the block as a call of whoever calls.
+
+        Raises:
+            ApiError: 401; nobody knows who calls.
+        """
+        with self._cloud.log.call(method_id, ANONYMOUS, resource) as call:
+            call.decision = "denied"
+            call.principal = find_principal()
+            call.decision = "unchecked"
+            yield call
+
+    def _require(self, call: OpenCall, method_id: str, parameter: str, resource: str) -> None:
         if not resource.startswith("projects/"):
             raise invalid_argument(
                 f"You have passed an invalid argument to the service ({parameter}={resource})."
@@ -196,49 +225,16 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
         # `project` is an id in the templates; listing methods give it as `projects/P`.
         parameters = {parameter: resource} | {"project": resource.split("/")[1]}
         target = requirement.resource.format_map(parameters)
-        self._cloud.iam.require(principal, requirement.permission, target)
+        with call.decided(requirement.permission):
+            self._cloud.iam.require(call.principal, requirement.permission, target)
 
-
-class _LoggedCall:
-    """One call, from its arrival to its line in the call log."""
-
-    def __init__(self, cloud: LocalCloud, method_id: str, resource: str) -> None:
-        self._cloud = cloud
-        self._method_id = method_id
-        self._resource = resource
-        self._began_at_s = time.time()
-        self.principal = "anonymous"
-        self._fault = ""
-
-    def injected(self, fault: str) -> None:
-        """Note what a fault rule injected."""
-        self._fault = fault
-
-    async def run(self, answer: Callable[[], Awaitable[Proto]], context: Context) -> Proto:
-        try:
-            response = await answer()
-        except (ApiError, ConnectionDroppedError) as problem:
-            error = _told(problem)
-            self.write(error)
-            await _abort(context, error)
-        self.write(None)
-        return response
-
-    def write(self, error: ApiError | None) -> None:
-        is_denied = error is not None and error.status == "PERMISSION_DENIED"
-        self._cloud.log.write(
-            CallRecord(
-                at=self._began_at_s,
-                method=self._method_id,
-                principal=self.principal,
-                resource=self._resource,
-                decision="denied" if is_denied else "allowed",
-                code=error.code if error else 200,
-                ms=round((time.time() - self._began_at_s) * 1000, 3),
-                message=error.message if error else "",
-                fault=self._fault,
-            )
-        )
+    async def _decline(self, path: str, _request: bytes, context: Context) -> bytes:
+        """Answer a method that exists but is not modelled."""
+        name = path.removeprefix("/").replace("/", ".")
+        error = failed_precondition(f"not implemented in the local cloud: {name}")
+        with suppress(ApiError), self._cloud.log.call(name, self._principal, path):
+            raise error
+        return await _abort(context, error)
 
 
 def _told(problem: ApiError | ConnectionDroppedError) -> ApiError:
@@ -248,14 +244,7 @@ def _told(problem: ApiError | ConnectionDroppedError) -> ApiError:
     return ApiError(503, "UNAVAILABLE", "Socket closed")
 
 
-async def _decline(path: str, _request: bytes, context: Context) -> bytes:
-    """Answer a method that exists but is not modelled."""
-    name = path.removeprefix("/").replace("/", ".")
-    await _abort(context, failed_precondition(f"not implemented in the local cloud: {name}"))
-    return b""
-
-
-async def _abort(context: Context, error: ApiError) -> None:
+async def _abort(context: Context, error: ApiError) -> Never:
     """End the call with an error, its details where the client libraries look for them."""
     status = status_pb2.Status(code=error.grpc_code, message=error.message)
     for detail in error.details:
@@ -264,6 +253,7 @@ async def _abort(context: Context, error: ApiError) -> None:
             status.details.add().Pack(json_format.ParseDict(info, error_details_pb2.ErrorInfo()))
     metadata = (("grpc-status-details-bin", status.SerializeToString()),)
     await context.abort(_STATUS[error.grpc_code], error.message, metadata)
+    raise AssertionError("aborting a call ends it")
 
 
 def _serialized(message: Proto) -> bytes:

@@ -1,10 +1,10 @@
-"""Messages that a fault rule loses, doubles or holds up on their way to a subscription."""
+"""Messages that a fault rule loses, doubles, garbles or holds up on their way to a subscription."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rehearsal.cloud.call_log import CallLog, CallRecord
 from rehearsal.cloud.faults.injector import DELIVERY, Faults
@@ -57,4 +57,11 @@ class MessageFaults:
                 return None
             case "duplicate":
                 return Arrival(message, is_doubled=True)
+            case "garble":
+                return Arrival(replace(message, data=_garbled(message.data)))
         return Arrival(message, delay_s=fate.delay_s or _HOLD_UP_S)
+
+
+def _garbled(data: bytes) -> bytes:
+    """Return what no reader can make sense of: half of the bytes, and one that no text has."""
+    return data[: len(data) // 2] + b"\xff"

@@ -23,11 +23,27 @@ class PullStream:
     """One open StreamingPull."""
 
     def __init__(
-        self, broker: Broker, first: Proto, require_permission: Callable[[], None]
+        self,
+        broker: Broker,
+        first: Proto,
+        require_permission: Callable[[], None],
+        strike_when_due: Callable[[], None],
     ) -> None:
+        """Open a stream.
+
+        Args:
+            broker: What is pulled from.
+            first: The request that opens it.
+            require_permission: Raises once the caller may not pull any more.
+            strike_when_due: Raises when a fault rule has the stream break.
+
+        Raises:
+            ApiError: 403, 404, or 400 for an impossible deadline.
+        """
         self._broker = broker
         self._subscription = first.subscription
         self._require_permission = require_permission
+        self._strike_when_due = strike_when_due
         self._consumer = Consumer()
         self._max_messages = first.max_outstanding_messages or math.inf
         self._max_bytes = first.max_outstanding_bytes or math.inf
@@ -65,6 +81,7 @@ class PullStream:
         if not self._backlog.is_open:
             raise ApiError(503, "UNAVAILABLE", "The local cloud stops.")
         self._require_permission()
+        self._strike_when_due()
 
     def _has_room(self) -> bool:
         return (

@@ -32,12 +32,12 @@ class EnabledApis:
         self,
         store: Store,
         *,
-        project_id: str,
+        project_number: str,
         until_served: Callable[[str], float],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
-        self._project_id = project_id
+        self._project_number = project_number
         self._until_served = until_served
         self._clock = clock
         # When APIs just enabled take calls; those enabled before a restart do.
@@ -75,12 +75,12 @@ class EnabledApis:
             return
         overview = (
             f"https://console.developers.google.com/apis/api/{service}/overview"
-            f"?project={self._project_id}"
+            f"?project={self._project_number}"
         )
         raise ApiError(
             403,
             "PERMISSION_DENIED",
-            f"{title} has not been used in project {self._project_id} before or it is disabled."
+            f"{title} has not been used in project {self._project_number} before or it is disabled."
             f" Enable it by visiting {overview} then retry. If you enabled this API recently,"
             " wait a few minutes for the action to propagate to our systems and retry.",
             reason="accessNotConfigured",
@@ -91,7 +91,7 @@ class EnabledApis:
                     "domain": "googleapis.com",
                     "metadata": {
                         "service": service,
-                        "consumer": f"projects/{self._project_id}",
+                        "consumer": f"projects/{self._project_number}",
                     },
                 },
             ),

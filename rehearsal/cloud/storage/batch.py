@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 
 from rehearsal.cloud.errors import ApiError, failed_precondition, invalid_argument
+from rehearsal.cloud.listening import whole_body
 from rehearsal.cloud.pipeline import Request
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Batches:
         """
         kind = request.headers.get("Content-Type", "")
         header = f"Content-Type: {kind}\r\n\r\n".encode()
-        batch = BytesParser().parsebytes(header + await request.read())
+        batch = BytesParser().parsebytes(header + await whole_body(request))
         calls = batch.get_payload()
         if not isinstance(calls, list):
             raise invalid_argument("Failed to parse batch request, error: it is not multipart.")

@@ -19,6 +19,7 @@ from rehearsal.cloud.errors import (
     not_found,
 )
 from rehearsal.cloud.faults.injector import Subject
+from rehearsal.cloud.listening import whole_body
 from rehearsal.cloud.storage.access import ObjectAccess
 from rehearsal.cloud.storage.contents import PIECE_BYTES, Content
 from rehearsal.cloud.storage.downloads import answer_of
@@ -65,12 +66,12 @@ class Media:
             elif download and request.method in {"GET", "HEAD"}:
                 bucket, name = map(unquote, download.groups())
                 async with self._call("storage.objects.get", bucket, name, entry):
-                    self._access.require(principal, "storage.objects.get", bucket, name)
+                    with entry.decided("storage.objects.get"):
+                        self._access.require(principal, "storage.objects.get", bucket, name)
                     found = self._objects.find(bucket, name, dict(request.query), is_read=True)
                     response = await answer_of(request, found, self._objects.contents)
             else:
                 raise not_found(f"No such method: {request.method} {path}")
-            entry.decision = "allowed"
             entry.answered(response.status)
         return response
 
@@ -81,10 +82,10 @@ class Media:
         given: JsonObject = {"contentType": request.headers.get("Content-Type")}
         content = b""
         if kind == "multipart":
-            body = await request.content.read()
+            body = await whole_body(request)
             given, content = _multipart(request.headers.get("Content-Type", ""), body)
         elif kind == "resumable":
-            given = _json_object(await request.read())
+            given = _json_object(await whole_body(request))
             given.setdefault("contentType", request.headers.get("X-Upload-Content-Type"))
         elif kind != "media":
             raise failed_precondition(f"not implemented in the local cloud: uploadType={kind}")
@@ -94,7 +95,8 @@ class Media:
         name = query.get("name") or given.get("name") or ""
         given |= _checksums(request)
         async with self._call("storage.objects.insert", bucket, name, entry):
-            self._access.require_writable(principal, bucket, name)
+            with entry.decided("storage.objects.create"):
+                self._access.require_writable(principal, bucket, name)
             if kind == "resumable":
                 size = request.headers.get("X-Upload-Content-Length", "")
                 session = self._uploads.begin(
@@ -139,7 +141,8 @@ class Media:
             if session.resource is not None:
                 await request.release()
                 return _told(request, session.resource)
-            self._access.require_writable(session.principal, session.bucket, session.name)
+            with entry.decided("storage.objects.create"):
+                self._access.require_writable(session.principal, session.bucket, session.name)
             part = Range.of(request.headers.get("Content-Range"))
             pieces = request.content.iter_chunked(PIECE_BYTES)
             resource = await self._uploads.receive(session, part, pieces)

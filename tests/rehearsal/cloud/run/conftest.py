@@ -232,8 +232,17 @@ class ControlledCloud:
     def __init__(self, info: CloudInfo, client: httpx.Client) -> None:
         self.cloud = self
         self.port = info.port
-        self.tokens = Tokens(info.data_dir / "keys")
+        self.tokens = Tokens(info.data_dir / "keys", self)
         self.deployer = client
+
+    def account(self, email: str) -> dict[str, Any] | None:
+        """A service account of the cloud."""
+        answer = self.deployer.get(f"/iam/v1/projects/local-proj/serviceAccounts/{email}")
+        return answer.json() if answer.is_success else None
+
+    def is_ours(self, email: str) -> bool:
+        """Whether it is the project's."""
+        return email.endswith("@local-proj.iam.gserviceaccount.com")
 
 
 @pytest.fixture
@@ -248,7 +257,7 @@ def running_cloud_of() -> Iterator[Callable[[CloudInfo], ControlledCloud]]:
                 httpx.Client(base_url=base_url, headers=headers, trust_env=False)
             )
             project = "/serviceusage/v1/projects/local-proj/services"
-            for api in ("run", "artifactregistry", "pubsub"):
+            for api in ("run", "artifactregistry", "pubsub", "iam"):
                 answer = client.post(f"{project}/{api}.googleapis.com:enable")
                 assert answer.status_code == 200, answer.text
             return ControlledCloud(info, client)
