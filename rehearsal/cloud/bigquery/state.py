@@ -17,6 +17,7 @@ from rehearsal.cloud.bigquery.columns import (
 )
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found
+from rehearsal.cloud.field_masks import merge_patched
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -98,9 +99,9 @@ class Datasets:
         return [dataset for _, dataset in self._store.items(_DATASETS)]
 
     def patch(self, name: str, changes: JsonObject) -> JsonObject:
-        """Replace the given fields; null removes."""
-        dataset = self.get(name) | changes
-        return self._save_dataset(name, _without_nulls(dataset))
+        """Merge changes into a dataset; null removes."""
+        current = self.get(name)
+        return self._save_dataset(name, _patched(current, changes, _DATASET_KEPT))
 
     def update(self, name: str, body: JsonObject) -> JsonObject:
         """Replace everything that can change; without an access list the old one stays."""
@@ -170,9 +171,9 @@ class Datasets:
         return [table for _, table in tables if not self._has_expired(table)]
 
     def patch_table(self, name: str, changes: JsonObject) -> JsonObject:
-        """Replace the given fields; null removes."""
+        """Merge changes into a table; null removes."""
         current = self.table(name)
-        return self._change_table(name, current, _without_nulls(current | changes))
+        return self._change_table(name, current, _patched(current, changes, _TABLE_KEPT))
 
     def update_table(self, name: str, body: JsonObject) -> JsonObject:
         """Replace everything that can change; without a schema the old one stays."""
@@ -203,7 +204,7 @@ class Datasets:
         for field in ("defaultTableExpirationMs", "defaultPartitionExpirationMs"):
             if 0 < int(dataset.get(field) or 0) < _MIN_EXPIRATION_MS:
                 raise invalid_argument(f"Invalid value for {field}: it must be at least an hour.")
-        dataset["access"] = normalised(dataset["access"])
+        dataset["access"] = normalised(dataset.get("access") or ())
         # Refuses unknown accounts before anything is stored. No etag: the last writer wins.
         self._cloud.iam.set_policy(name, policy_of(dataset["access"]))
         return self._saved(_DATASETS, name, dataset)
@@ -250,6 +251,11 @@ def _inherit_expirations(table: JsonObject, dataset: JsonObject) -> None:
     elif dataset.get("defaultTableExpirationMs") and "view" not in table:
         ends_ms = int(table["creationTime"]) + int(dataset["defaultTableExpirationMs"])
         table.setdefault("expirationTime", str(ends_ms))
+
+
+def _patched(current: JsonObject, changes: JsonObject, kept: tuple[str, ...]) -> JsonObject:
+    own = {field: current[field] for field in kept if field in current and field != "access"}
+    return merge_patched(current, changes) | own
 
 
 def _replaced(current: JsonObject, body: JsonObject, kept: tuple[str, ...]) -> JsonObject:

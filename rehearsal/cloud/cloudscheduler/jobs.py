@@ -137,5 +137,5 @@ def _zone(name: str) -> tzinfo | None:
         return UTC  # Also where the machine has no time zone database.
     try:
         return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None  # Zones are files; not everything is the name of one.

@@ -100,6 +100,8 @@ class _Check:
         self.violations: list[tuple[str, str]] = []
         self._api = method.api
         self._is_lenient = method.api.is_lenient
+        # A patch of theirs removes what it sets to null.
+        self._keeps_nulls = method.api.is_lenient and method.http_method == "PATCH"
 
     def value(self, schema: JsonObject, value: Any, path: str) -> Any:
         name = schema.get("$ref", "")
@@ -144,7 +146,7 @@ class _Check:
         checked: JsonObject = {}
         for number, (name, member) in enumerate(value.items()):
             proper = self._proper_name(name, properties)
-            if member is None and not (self._is_lenient and (proper or others)):
+            if member is None and not (self._keeps_nulls and (proper or others)):
                 if proper is None and others is None and not self._is_lenient:
                     self._refuse_name(name, path, "Cannot find field.")
                 continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 
 from rehearsal.cloud.calls import JsonObject, snake_case
 
+_ENCODED_SLASH: Final = re.compile("(%2[fF])")
 FOLDER: Final = Path(__file__).parent
 # Our path prefix of each document.
 DOCUMENTS: Final[Mapping[str, str]] = {
@@ -104,9 +106,20 @@ class Method:
 
     def path_parameters(self, segments: list[str]) -> dict[str, str]:
         """The decoded path parameters."""
-        return {
-            name: unquote("/".join(segments[start:end]).removesuffix(verb))
+        values = {
+            name: "/".join(segments[start:end]).removesuffix(verb)
             for name, start, end, verb in self._spans
+        }
+        if self.api.name == "storage":
+            # Names of objects are single segments, whatever is in them.
+            return {name: unquote(value) for name, value in values.items()}
+        # In names of several segments an encoded slash separates nothing, and stays encoded.
+        return {
+            name: "".join(
+                part if _ENCODED_SLASH.fullmatch(part) else unquote(part)
+                for part in _ENCODED_SLASH.split(value)
+            )
+            for name, value in values.items()
         }
 
     @cached_property

@@ -158,5 +158,6 @@ def _base64(text: str) -> str:
 _TEXTS: Final[Mapping[str, Callable[[str], str]]] = {
     "google-duration": _duration,
     "google-datetime": _timestamp,
+    "date-time": _timestamp,
     "byte": _base64,
 }
