@@ -65,6 +65,10 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of every random choice")
     arguments = parser.parse_args()
+    # What is kept here (tokens, keys, secrets, messages) is nobody else's.
+    os.umask(0o077)
+    arguments.data_dir.mkdir(parents=True, exist_ok=True)
+    arguments.data_dir.chmod(0o700)
     with contextlib.closing(ServerLock(arguments.data_dir)) as lock:
         if not lock.acquire():
             _say(f"another local cloud serves {arguments.data_dir}")

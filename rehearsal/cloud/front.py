@@ -15,6 +15,7 @@ from aiohttp import web
 from rehearsal.cloud.artifactregistry.registry import Registry
 from rehearsal.cloud.errors import ApiError, unauthenticated
 from rehearsal.cloud.faults.injector import ConnectionDroppedError
+from rehearsal.cloud.fence import refusal_of
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.json_bodies import parsed_body
 from rehearsal.cloud.listening import whole_body
@@ -55,11 +56,11 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         raw_path = _with_service(request.raw_path.partition("?")[0])
-        if _is_for_elsewhere(request):
-            # A client that was not pointed at us must not reach the internet either.
-            fenced = ApiError(403, "PERMISSION_DENIED", "The local cloud lets nothing out.")
+        fence = refusal_of(request)
+        if fence is not None:
+            fenced = ApiError(403, "PERMISSION_DENIED", fence)
             self._cloud.log.refused(f"{request.method} {raw_path}", raw_path, fenced)
-            return web.Response(status=403, text=f"{fenced.message}\n")
+            return web.Response(status=403, text=f"{fence}\n")
         try:
             return await self._answer(request, raw_path)
         except ApiError as error:
@@ -133,10 +134,3 @@ def _dropped(request: web.BaseRequest) -> web.StreamResponse:
         request.transport.abort()
     # What is returned reaches nobody.
     return web.Response()
-
-
-def _is_for_elsewhere(request: web.BaseRequest) -> bool:
-    if request.method == "CONNECT":
-        return True
-    # A proxy's client sends the whole address.
-    return "://" in request.raw_path.partition("?")[0]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from rehearsal.cloud.fence import refusal_of
 from rehearsal.cloud.front import Front
 from rehearsal.cloud.listening import Listener
 from rehearsal.cloud.local_cloud import LocalCloud
@@ -60,6 +61,9 @@ class MetadataServer:
             return _text("computeMetadata/\n")
         if not request.path.startswith("/computeMetadata/"):
             return await self._front.handle(request)
+        refusal = refusal_of(request)
+        if refusal is not None:
+            return web.Response(status=403, text=f"{refusal}\n", headers=_GOOGLE)
         if request.headers.get(_FLAVOR) != "Google":
             return web.Response(
                 status=403, text=f"Missing {_FLAVOR}:Google header.\n", headers=_GOOGLE
