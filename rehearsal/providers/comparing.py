@@ -92,15 +92,26 @@ def compare(
 
 def _needs_new(entry: Field, state: Mapping[str, Value], news: Mapping[str, Value]) -> bool:
     """Return whether a change of this field needs a new resource."""
+    old, new = state.get(entry.name), news.get(entry.name)
+    if entry.kind is Kind.BLOCK:
+        # A whole object comes or goes, and with it what cannot change in place; while it stays,
+        # each of its fields says for itself whether it can.
+        is_other = _is_there(entry, old) != _is_there(entry, new) or isinstance(new, Unknown)
+        return is_other and (
+            entry.is_force_new or _holds_fixed(entry, old) or _holds_fixed(entry, new)
+        )
+    if entry.kind is Kind.BLOCKS:
+        is_other = len(items(old)) != len(items(new)) or isinstance(new, Unknown)
+        return entry.is_force_new and is_other
     if entry.is_force_new:
         return True
-    old, new = state.get(entry.name), news.get(entry.name)
-    if entry.kind is Kind.BLOCK and is_empty(old) != is_empty(new):
-        # A whole object comes or goes, and with it what cannot change in place.
-        return _holds_fixed(entry, old) or _holds_fixed(entry, new)
     if entry.needs_new is None or new is None or isinstance(new, Unknown):
         return False
     return entry.needs_new(old, new)
+
+
+def _is_there(entry: Field, value: Value) -> bool:
+    return value is not None if entry.is_marker else not is_empty(value)
 
 
 def _holds_fixed(entry: Field, value: Value) -> bool:
@@ -113,7 +124,12 @@ def _compare_field(
     entry: Field, old: Value, new: Value, found: Comparison, path: str, *, is_replacing: bool
 ) -> None:
     if new is None:
-        if entry.is_computed or is_empty(old) or old == entry.absent:
+        if (
+            entry.is_computed
+            or is_empty(old)
+            or old == entry.absent
+            or _means_same(entry, old, new)
+        ):
             return
         found.note(path, DiffKind.DELETE, is_replacing=is_replacing)
     elif isinstance(new, Unknown):
@@ -139,7 +155,7 @@ def _is_collection(entry: Field) -> bool:
 
 
 def _means_same(entry: Field, old: Value, new: Value) -> bool:
-    return entry.is_same is not None and old is not None and entry.is_same(old, new)
+    return entry.is_same is not None and entry.is_same(old, new)
 
 
 def compare_maps(

@@ -11,6 +11,7 @@ from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import one_of, same_case
 from rehearsal.providers.properties import JsonObject
 from rehearsal.providers.properties import text as known_text
 from rehearsal.providers.rest import Call
@@ -28,10 +29,6 @@ def _repository_id_problem(value: Value) -> str | None:
     )
 
 
-def _same_format(old: Value, new: Value) -> bool:
-    return isinstance(old, str) and isinstance(new, str) and old.upper() == new.upper()
-
-
 class Repository(RestResource):
     """A repository."""
 
@@ -47,15 +44,18 @@ class Repository(RestResource):
         PROJECT,
         DELETION_POLICY,
         LABELS,
-        text("format").required().force_new().same(_same_format),
-        text("mode").defaulting("STANDARD_REPOSITORY").force_new(),
+        text("format").required().force_new().same(same_case),
+        text("mode")
+        .defaulting("STANDARD_REPOSITORY")
+        .force_new()
+        .checked(one_of("STANDARD_REPOSITORY", "VIRTUAL_REPOSITORY", "REMOTE_REPOSITORY")),
         text("description"),
         text("kmsKeyName").force_new(),
         flag("cleanupPolicyDryRun"),
         block("dockerConfig", flag("immutableTags")),
         blocks("cleanupPolicies", api=""),
         block("mavenConfig", api=""),
-        block("remoteRepositoryConfig", api=""),
+        block("remoteRepositoryConfig", api="").force_new(),
         block("virtualRepositoryConfig", api=""),
         block("vulnerabilityScanningConfig").output(),
         text("name", "").output(),

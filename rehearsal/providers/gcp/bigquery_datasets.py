@@ -11,6 +11,7 @@ from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import at_least, one_of, same_case
 from rehearsal.providers.properties import (
     JsonObject,
 )
@@ -36,14 +37,11 @@ def _dataset_id_problem(value: Value) -> str | None:
     return f"is {value!r}; a dataset id has at most 1024 letters, digits and '_'"
 
 
-def _expiration_problem(value: Value) -> str | None:
-    if isinstance(value, int | float) and value >= _HOUR_MS:
+def _time_travel_problem(value: Value) -> str | None:
+    """Say what is wrong with the hours of time travel: 48 (two days) to 168 (seven days)."""
+    if isinstance(value, str) and value.isdecimal() and int(value) in range(48, 169):
         return None
-    return f"is {value!r}; it must be at least {_HOUR_MS} (an hour)"
-
-
-def _same_case(old: Value, new: Value) -> bool:
-    return isinstance(old, str) and isinstance(new, str) and old.upper() == new.upper()
+    return f"is {value!r}; it must be from 48 to 168"
 
 
 _ACCESSES: Final = blocks(
@@ -54,7 +52,12 @@ _ACCESSES: Final = blocks(
     text("domain"),
     text("specialGroup"),
     text("iamMember"),
-    block("view", text("projectId"), text("datasetId"), text("tableId")),
+    block(
+        "view",
+        text("projectId").required(),
+        text("datasetId").required(),
+        text("tableId").required(),
+    ),
     api="access",
 ).computed()
 
@@ -72,19 +75,19 @@ class Dataset(RestResource):
         DELETION_POLICY,
         flag("deleteContentsOnDestroy", "").defaulting(value=False),
         LABELS,
-        text("location").defaulting("US").force_new().same(_same_case),
+        text("location").defaulting("US").force_new().same(same_case),
         text("description"),
         text("friendlyName"),
-        number("defaultTableExpirationMs").checked(_expiration_problem),
+        number("defaultTableExpirationMs").checked(at_least(_HOUR_MS)),
         number("defaultPartitionExpirationMs"),
-        text("defaultCollation").computed(),
-        text("maxTimeTravelHours").computed(),
-        text("storageBillingModel").computed(),
+        text("defaultCollation").checked(one_of("und:ci")),
+        text("maxTimeTravelHours").computed().checked(_time_travel_problem),
+        text("storageBillingModel").computed().checked(one_of("LOGICAL", "PHYSICAL")),
         flag("isCaseInsensitive").computed(),
         _ACCESSES,
         block("defaultEncryptionConfiguration", text("kmsKeyName").required()),
         text_map("resourceTags"),
-        block("externalDatasetReference", api=""),
+        block("externalDatasetReference", api="").force_new(),
         block("externalCatalogDatasetOptions", api=""),
         number("creationTime").output(),
         number("lastModifiedTime").volatile(),

@@ -19,8 +19,10 @@ from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api, Settings
+from rehearsal.providers.limits import one_of
 from rehearsal.providers.properties import (
     JsonObject,
+    items,
     json_items,
     json_object,
     optional_text,
@@ -43,6 +45,12 @@ def _table_id_problem(value: Value) -> str | None:
     if isinstance(value, str) and _TABLE_ID.match(value):
         return None
     return f"is {value!r}; a table id has at most 1024 letters, digits, '_', '-' and spaces"
+
+
+def _clustering_problem(value: Value) -> str | None:
+    """Say what is wrong with clustering: there are one to four columns."""
+    most = 4
+    return None if len(items(value)) <= most else f"names more than {most} columns"
 
 
 class Table(RestResource):
@@ -69,7 +77,7 @@ class Table(RestResource):
         number("expirationTime").computed(),
         block(
             "timePartitioning",
-            text("type").required(),
+            text("type").required().checked(one_of("DAY", "HOUR", "MONTH", "YEAR")),
             text("field").force_new(),
             number("expirationMs").computed(),
             flag("requirePartitionFilter"),
@@ -84,19 +92,31 @@ class Table(RestResource):
                 number("interval").required(),
             ).required(),
         ),
-        texts("clusterings", "clustering"),
+        texts("clusterings", "clustering").checked(_clustering_problem),
         block("view", text("query").required(), flag("useLegacySql").computed()),
         block(
             "materializedView",
             text("query").required().force_new(),
-            flag("enableRefresh").computed(),
-            number("refreshIntervalMs").computed(),
+            flag("enableRefresh").defaulting(value=True),
+            number("refreshIntervalMs").defaulting(1_800_000),
             flag("allowNonIncrementalDefinition").force_new(),
         ),
         block("encryptionConfiguration", text("kmsKeyName").required()).force_new(),
         flag("requirePartitionFilter"),
         text("maxStaleness"),
         text_map("resourceTags"),
+        # What these say, the local cloud does not model.
+        *(
+            block(name, api="").output()
+            for name in (
+                "biglakeConfiguration",
+                "externalCatalogTableOptions",
+                "externalDataConfiguration",
+                "schemaForeignTypeInfo",
+                "tableConstraints",
+                "tableReplicationInfo",
+            )
+        ),
         number("creationTime").output(),
         number("lastModifiedTime").volatile(),
         text("etag").volatile(),

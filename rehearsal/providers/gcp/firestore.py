@@ -9,6 +9,7 @@ from rehearsal.engine.provider import Properties, Value
 from rehearsal.providers.gcp.resource import PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import one_of
 from rehearsal.providers.properties import JsonObject
 from rehearsal.providers.properties import text as known_text
 from rehearsal.providers.rest import Call
@@ -38,18 +39,41 @@ class Database(RestResource):
     fields = (
         text("name", "").required().force_new().checked(_name_problem),
         PROJECT,
-        text("deletionPolicy", "").defaulting("ABANDON"),
+        text("deletionPolicy", "")
+        .defaulting("ABANDON")
+        .checked(one_of("ABANDON", "DELETE", "PREVENT")),
         text("locationId").required().force_new(),
-        text("type").required(),
-        text("pointInTimeRecoveryEnablement").defaulting("POINT_IN_TIME_RECOVERY_DISABLED"),
-        text("deleteProtectionState").computed(),
-        text("concurrencyMode").computed(),
-        text("appEngineIntegrationMode").computed(),
-        text("databaseEdition").computed().force_new(),
-        text("firestoreDataAccessMode").computed(),
-        text("mongodbCompatibleDataAccessMode").computed(),
-        text("realtimeUpdatesMode").computed(),
-        block("cmekConfig", text("kmsKeyName").required()).force_new(),
+        text("type").required().checked(one_of("FIRESTORE_NATIVE", "DATASTORE_MODE")),
+        text("pointInTimeRecoveryEnablement")
+        .defaulting("POINT_IN_TIME_RECOVERY_DISABLED")
+        .checked(one_of("POINT_IN_TIME_RECOVERY_ENABLED", "POINT_IN_TIME_RECOVERY_DISABLED")),
+        text("deleteProtectionState")
+        .computed()
+        .checked(
+            one_of(
+                "DELETE_PROTECTION_STATE_UNSPECIFIED",
+                "DELETE_PROTECTION_ENABLED",
+                "DELETE_PROTECTION_DISABLED",
+            )
+        ),
+        text("concurrencyMode")
+        .computed()
+        .checked(one_of("OPTIMISTIC", "PESSIMISTIC", "OPTIMISTIC_WITH_ENTITY_GROUPS")),
+        text("appEngineIntegrationMode").computed().checked(one_of("ENABLED", "DISABLED")),
+        text("databaseEdition").computed().force_new().checked(one_of("STANDARD", "ENTERPRISE")),
+        text("firestoreDataAccessMode")
+        .computed()
+        .force_new()
+        .checked(one_of("DATA_ACCESS_MODE_ENABLED", "DATA_ACCESS_MODE_DISABLED")),
+        text("mongodbCompatibleDataAccessMode")
+        .computed()
+        .force_new()
+        .checked(one_of("DATA_ACCESS_MODE_ENABLED", "DATA_ACCESS_MODE_DISABLED")),
+        text("realtimeUpdatesMode")
+        .computed()
+        .force_new()
+        .checked(one_of("REALTIME_UPDATES_MODE_ENABLED", "REALTIME_UPDATES_MODE_DISABLED")),
+        block("cmekConfig", text("kmsKeyName").required().force_new()).force_new(),
         text_map("tags", "").force_new(),
         text("createTime").output(),
         text("updateTime").volatile(),

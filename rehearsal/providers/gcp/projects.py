@@ -10,6 +10,7 @@ from rehearsal.engine.provider import CreateResult, Properties, ProviderError, V
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import one_of, same_set
 from rehearsal.providers.properties import Json, JsonObject, items
 from rehearsal.providers.properties import text as known_text
 from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError
@@ -18,6 +19,7 @@ from rehearsal.providers.schema import flag, from_api, text, texts
 _SERVICE: Final = re.compile(r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")
 _ROLE_ID: Final = re.compile(r"^[A-Za-z0-9_.]{3,64}$")
 _PERMISSION: Final = re.compile(r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+){2,}$")
+_STAGES: Final = ("ALPHA", "BETA", "GA", "DEPRECATED", "DISABLED", "EAP")
 _CONFLICT: Final = 409
 
 
@@ -123,13 +125,6 @@ def _permissions_problem(value: Value) -> str | None:
     return f"holds {wrong[0]!r}; a permission looks like pubsub.topics.get" if wrong else None
 
 
-def _same_set(old: Value, new: Value) -> bool:
-    olds, news = items(old), items(new)
-    if not all(isinstance(item, str) for item in (*olds, *news)):
-        return False
-    return sorted(map(str, olds)) == sorted(map(str, news))
-
-
 class CustomRole(RestResource):
     """A role of the project's own. Google keeps deleted ones for a while; they are revived."""
 
@@ -145,9 +140,9 @@ class CustomRole(RestResource):
         texts("permissions", "includedPermissions")
         .required()
         .checked(_permissions_problem)
-        .same(_same_set),
+        .same(same_set),
         text("description"),
-        text("stage").defaulting("GA"),
+        text("stage").defaulting("GA").checked(one_of(*_STAGES)),
         flag("deleted").output(),
         text("name").output(),
     )
@@ -195,5 +190,5 @@ class CustomRole(RestResource):
         outputs = super().outputs(resource_id, dict(body), prior)
         given = prior.get("permissions")
         live = from_api(self.fields, body)["permissions"]
-        outputs["permissions"] = given if _same_set(live, given) else live
+        outputs["permissions"] = given if same_set(live, given) else live
         return outputs

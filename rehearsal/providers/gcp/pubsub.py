@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from rehearsal.engine.provider import CheckFailure, Properties, Value
@@ -11,10 +11,18 @@ from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api, Settings
+from rehearsal.providers.limits import (
+    at_least,
+    at_most_bytes,
+    from_to,
+    lasting,
+    one_of,
+    same_duration,
+    same_set,
+)
 from rehearsal.providers.properties import JsonObject, mapping
 from rehearsal.providers.rest import Call
 from rehearsal.providers.schema import (
-    Rule,
     block,
     blocks,
     flag,
@@ -25,7 +33,6 @@ from rehearsal.providers.schema import (
 )
 
 _NAME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")
-_DURATION: Final = re.compile(r"^(\d+(?:\.\d{1,9})?)s$")
 _DAY_S: Final = 86400
 
 
@@ -39,36 +46,9 @@ def _name_problem(value: Value) -> str | None:
     )
 
 
-def duration_s(value: Value) -> float | None:
-    """Return the seconds of a duration such as `600s`; None for what is not one."""
-    match = _DURATION.match(value) if isinstance(value, str) else None
-    return float(match[1]) if match else None
-
-
-def between(least_s: int, most_s: int) -> Rule:
-    """Return a rule for durations."""
-
-    def problem(value: Value) -> str | None:
-        found = duration_s(value)
-        if found is not None and least_s <= found <= most_s:
-            return None
-        return f"is {value!r}; it must be a duration from '{least_s}s' to '{most_s}s'"
-
-    return problem
-
-
-def same_duration(old: Value, new: Value) -> bool:
-    """Tell whether two durations are equally long."""
-    return duration_s(old) is not None and duration_s(old) == duration_s(new)
-
-
-def _between_numbers(least: int, most: int) -> Callable[[Value], str | None]:
-    def problem(value: Value) -> str | None:
-        if isinstance(value, int | float) and least <= value <= most:
-            return None
-        return f"is {value!r}; it must be from {least} to {most}"
-
-    return problem
+def _time_to_live_problem(value: Value) -> str | None:
+    """Say what is wrong with a time to live; an empty one never ends."""
+    return None if value == "" else lasting(_DAY_S, float("inf"))(value)
 
 
 def _full_topic(value: Value, project: Value) -> Value:
@@ -92,17 +72,17 @@ class Topic(RestResource):
         DELETION_POLICY,
         LABELS,
         text("kmsKeyName"),
-        text("messageRetentionDuration").checked(between(600, 31 * _DAY_S)).same(same_duration),
+        text("messageRetentionDuration").checked(lasting(600, 31 * _DAY_S)).same(same_duration),
         block(
             "messageStoragePolicy",
-            texts("allowedPersistenceRegions").required(),
+            texts("allowedPersistenceRegions").required().same(same_set),
             flag("enforceInTransit"),
         ).computed(),
         blocks("messageTransforms"),
         block(
             "schemaSettings",
             text("schema").required(),
-            text("encoding"),
+            text("encoding").checked(one_of("ENCODING_UNSPECIFIED", "JSON", "BINARY")),
             text("firstRevisionId"),
             text("lastRevisionId"),
         ),
@@ -151,9 +131,9 @@ _STORAGE_CONFIG: Final = block(
     text("filenamePrefix"),
     text("filenameSuffix"),
     text("filenameDatetimeFormat"),
-    text("maxDuration"),
-    number("maxBytes"),
-    number("maxMessages"),
+    text("maxDuration").defaulting("300s").checked(lasting(60, 600)).same(same_duration),
+    number("maxBytes").checked(from_to(1024, 10 * 1024**3)),
+    number("maxMessages").checked(at_least(1000)),
     text("state").output(),
     block("avroConfig", flag("writeMetadata"), flag("useTopicSchema")),
     block("textConfig", text("state").output()),
@@ -176,23 +156,26 @@ class Subscription(RestResource):
         DELETION_POLICY,
         text("topic").required().force_new(),
         LABELS,
-        number("ackDeadlineSeconds").computed().checked(_between_numbers(10, 600)),
+        number("ackDeadlineSeconds").computed().checked(from_to(10, 600)),
         text("messageRetentionDuration")
         .defaulting("604800s")
-        .checked(between(600, 31 * _DAY_S))
+        .checked(lasting(600, 31 * _DAY_S))
         .same(same_duration),
         flag("retainAckedMessages"),
-        block("expirationPolicy", text("ttl").same(same_duration)).computed(),
-        text("filter").force_new(),
+        block(
+            "expirationPolicy",
+            text("ttl").required().checked(_time_to_live_problem).same(same_duration),
+        ).computed(),
+        text("filter").force_new().checked(at_most_bytes(256)),
         block(
             "deadLetterPolicy",
             text("deadLetterTopic"),
-            number("maxDeliveryAttempts").checked(_between_numbers(5, 100)).computed(),
+            number("maxDeliveryAttempts").checked(from_to(5, 100)).computed(),
         ),
         block(
             "retryPolicy",
-            text("minimumBackoff").checked(between(0, 600)).same(same_duration).computed(),
-            text("maximumBackoff").checked(between(0, 600)).same(same_duration).computed(),
+            text("minimumBackoff").checked(lasting(0, 600)).same(same_duration).computed(),
+            text("maximumBackoff").checked(lasting(0, 600)).same(same_duration).computed(),
         ),
         flag("enableMessageOrdering").force_new(),
         flag("enableExactlyOnceDelivery"),

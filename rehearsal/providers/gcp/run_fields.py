@@ -8,8 +8,16 @@ from typing import Final
 from rehearsal.engine.provider import Value
 from rehearsal.providers.gcp.labels import LABELS
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT
+from rehearsal.providers.gcp.run_limits import limits_problem
+from rehearsal.providers.limits import (
+    at_least,
+    from_to,
+    lasting,
+    one_of,
+    same_duration,
+)
 from rehearsal.providers.properties import items, mapping
-from rehearsal.providers.schema import Field, block, blocks, flag, number, text, text_map, texts
+from rehearsal.providers.schema import block, blocks, flag, number, text, text_map, texts
 
 _SERVICE_NAME: Final = re.compile(r"^[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?$")
 _ENV_NAME: Final = re.compile(r"^[^=\s]+$")
@@ -63,21 +71,28 @@ def _milli(quantity: str) -> str:
         return quantity
 
 
-_HEADERS: Final = blocks("httpHeaders", text("name").required(), text("value"))
-_GRPC: Final = block("grpc", number("port").computed(), text("service"))
-_TCP: Final = block("tcpSocket", number("port").computed())
-
-
-def _http_get(*extra: Field) -> Field:
-    return block("httpGet", text("path").computed(), number("port").computed(), *extra)
-
-
-_TIMING: Final = (
-    number("failureThreshold").computed(),
-    number("periodSeconds").computed(),
-    number("timeoutSeconds").computed(),
+_HEADERS: Final = blocks("httpHeaders", text("name").required(), text("value").defaulting(""))
+_PORT: Final = number("port").checked(from_to(1, 65535))
+_GRPC: Final = block("grpc", _PORT.computed(), text("service"))
+_TCP: Final = block("tcpSocket", _PORT.computed())
+_LIVE_TCP: Final = block("tcpSocket", _PORT.required())
+_HTTP_GET: Final = block("httpGet", text("path").defaulting("/"), _PORT.computed(), _HEADERS)
+_INGRESS: Final = (
+    "INGRESS_TRAFFIC_ALL",
+    "INGRESS_TRAFFIC_INTERNAL_ONLY",
+    "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 )
-_DELAY: Final = number("initialDelaySeconds").computed()
+_STAGES: Final = ("UNIMPLEMENTED", "PRELAUNCH", "EARLY_ACCESS", "ALPHA", "BETA", "GA", "DEPRECATED")
+_SECONDS: Final = 3600
+_FAILURES: Final = number("failureThreshold").checked(at_least(1))
+_PERIOD: Final = number("periodSeconds").checked(from_to(1, _SECONDS))
+_TIMEOUT: Final = number("timeoutSeconds").checked(from_to(1, _SECONDS))
+_TIMING: Final = (
+    _FAILURES.defaulting(3),
+    _PERIOD.defaulting(10),
+    _TIMEOUT.defaulting(1),
+)
+_DELAY: Final = number("initialDelaySeconds").defaulting(0).checked(from_to(0, _SECONDS))
 
 _VALUE_SOURCE: Final = block(
     "valueSource",
@@ -103,16 +118,28 @@ _CONTAINER: Final = (
     text("baseImageUri"),
     texts("dependsOns", "dependsOn"),
     blocks("buildInfos", text("functionTarget"), text("sourceLocation"), api="buildInfo").output(),
-    block("ports", text("name").computed(), number("containerPort").computed()).computed(),
+    block(
+        "ports",
+        text("name").computed().checked(one_of("http1", "h2c")),
+        number("containerPort").computed().checked(from_to(1, 65535)),
+    ).computed(),
     block(
         "resources",
-        text_map("limits").computed().same(_same_limits),
+        text_map("limits").computed().checked(limits_problem).same(_same_limits),
         flag("cpuIdle").computed(),
         flag("startupCpuBoost").computed(),
     ).computed(),
-    block("startupProbe", _DELAY, *_TIMING, _http_get(_HEADERS), _TCP, _GRPC).computed(),
-    block("livenessProbe", _DELAY, *_TIMING, _http_get(_HEADERS), _TCP, _GRPC),
-    block("readinessProbe", *_TIMING, number("successThreshold").computed(), _http_get(), _GRPC),
+    block("startupProbe", _DELAY, *_TIMING, _HTTP_GET, _TCP, _GRPC).computed(),
+    block("livenessProbe", _DELAY, *_TIMING, _HTTP_GET, _LIVE_TCP, _GRPC),
+    block(
+        "readinessProbe",
+        _FAILURES.computed(),
+        _PERIOD.computed(),
+        _TIMEOUT.computed(),
+        number("successThreshold").computed(),
+        block("httpGet", text("path").computed(), _PORT.computed()),
+        _GRPC,
+    ),
     flag("sandboxLauncher"),
     block("sourceCode"),
     _MOUNTS,
@@ -127,7 +154,11 @@ _VOLUME: Final = (
         blocks("items", text("path").required(), text("version"), number("mode")),
     ),
     block("cloudSqlInstance", texts("instances")),
-    block("emptyDir", text("medium"), text("sizeLimit")).marker(),
+    block(
+        "emptyDir",
+        text("medium").defaulting("MEMORY").checked(one_of("MEMORY", "DISK")),
+        text("sizeLimit"),
+    ).marker(),
     block("gcs", text("bucket").required(), flag("readOnly"), texts("mountOptions")),
     block("nfs", text("server").required(), text("path").required(), flag("readOnly")),
 )
@@ -138,17 +169,19 @@ _TEMPLATE: Final = block(
     text_map("labels"),
     text("revision"),
     text("serviceAccount").computed(),
-    text("timeout").computed(),
-    text("executionEnvironment"),
+    text("timeout").computed().checked(lasting(1, _SECONDS)).same(same_duration),
+    text("executionEnvironment").checked(
+        one_of("EXECUTION_ENVIRONMENT_GEN1", "EXECUTION_ENVIRONMENT_GEN2")
+    ),
     text("encryptionKey"),
     flag("sessionAffinity"),
     flag("healthCheckDisabled"),
     flag("gpuZonalRedundancyDisabled"),
-    number("maxInstanceRequestConcurrency").computed(),
+    number("maxInstanceRequestConcurrency").computed().checked(from_to(0, 1000)),
     block(
         "scaling",
-        number("minInstanceCount"),
-        number("maxInstanceCount").computed(),
+        number("minInstanceCount").checked(at_least(0)),
+        number("maxInstanceCount").computed().checked(at_least(0)),
         number("concurrencyUtilization"),
         number("cpuUtilization"),
     ).computed(),
@@ -157,7 +190,7 @@ _TEMPLATE: Final = block(
     block(
         "vpcAccess",
         text("connector"),
-        text("egress").computed(),
+        text("egress").computed().checked(one_of("ALL_TRAFFIC", "PRIVATE_RANGES_ONLY")),
         blocks("networkInterfaces", text("network"), text("subnetwork"), texts("tags")),
     ),
     block("nodeSelector", text("accelerator").required()),
@@ -176,9 +209,13 @@ _CONDITION: Final = (
     text("lastTransitionTime"),
 )
 _TRAFFIC: Final = (
-    text("type").computed(),
+    text("type")
+    .computed()
+    .checked(
+        one_of("TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION")
+    ),
     text("revision"),
-    number("percent").computed(),
+    number("percent").computed().checked(from_to(0, 100)),
     text("tag"),
 )
 
@@ -193,8 +230,8 @@ FIELDS: Final = (
     text("description"),
     text("client"),
     text("clientVersion"),
-    text("ingress").computed(),
-    text("launchStage").computed(),
+    text("ingress").computed().checked(one_of(*_INGRESS)),
+    text("launchStage").computed().checked(one_of(*_STAGES)),
     texts("customAudiences"),
     flag("defaultUriDisabled"),
     flag("invokerIamDisabled"),
@@ -204,7 +241,7 @@ FIELDS: Final = (
         number("minInstanceCount"),
         number("maxInstanceCount"),
         number("manualInstanceCount"),
-        text("scalingMode"),
+        text("scalingMode").checked(one_of("AUTOMATIC", "MANUAL")),
     ).computed(),
     _TEMPLATE.required(),
     blocks("traffics", *_TRAFFIC, api="traffic").computed(),

@@ -7,15 +7,32 @@ from collections.abc import Mapping
 from typing import Final
 
 from rehearsal.engine.provider import CheckFailure, Properties, Value
-from rehearsal.providers.gcp.pubsub import same_duration
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import (
+    base64_problem,
+    from_to,
+    lasting,
+    matching,
+    one_of,
+    same_duration,
+    same_without,
+)
 from rehearsal.providers.properties import JsonObject
 from rehearsal.providers.rest import Call
 from rehearsal.providers.schema import block, flag, number, text, text_map
 
 _NAME: Final = re.compile(r"^[A-Za-z0-9_-]{1,500}$")
+_METHODS: Final = ("POST", "GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")
+_HALF_AN_HOUR_S: Final = 1800
+_any_duration: Final = lasting(0, float("inf"))
+_uri_problem: Final = matching(r"https?://\S+", "it must start with http:// or https://")
+# Besides unix-cron's five fields there are App Engine's sentences, which Google reads.
+_schedule_problem: Final = matching(
+    r"\s*[0-9A-Za-z*/,-]+(\s+[0-9A-Za-z*/,-]+){4}\s*|every .+|.+ of .+",
+    "a schedule has five fields of unix-cron, like '*/5 * * * *'",
+)
 _TARGETS: Final = ("httpTarget", "pubsubTarget")
 
 
@@ -23,13 +40,6 @@ def _name_problem(value: Value) -> str | None:
     if isinstance(value, str) and _NAME.match(value):
         return None
     return f"is {value!r}; a job name has at most 500 letters, digits, '-' and '_'"
-
-
-def _attempts_problem(value: Value) -> str | None:
-    most = 5
-    if isinstance(value, int | float) and 0 <= value <= most:
-        return None
-    return f"is {value!r}; it must be from 0 to {most}"
 
 
 class Job(RestResource):
@@ -46,32 +56,35 @@ class Job(RestResource):
         text("region", "").computed().force_new(),
         PROJECT,
         DELETION_POLICY,
-        text("schedule"),
+        text("schedule").checked(_schedule_problem),
         text("timeZone").defaulting("Etc/UTC"),
         text("description"),
-        text("attemptDeadline").computed().same(same_duration),
+        text("attemptDeadline")
+        .recorded_as("180s")
+        .checked(lasting(15, _HALF_AN_HOUR_S))
+        .same(same_duration),
         flag("paused", "").computed(),
         block(
             "retryConfig",
-            number("retryCount").computed().checked(_attempts_problem),
-            text("maxRetryDuration").computed().same(same_duration),
-            text("minBackoffDuration").computed().same(same_duration),
-            text("maxBackoffDuration").computed().same(same_duration),
-            number("maxDoublings").computed(),
+            number("retryCount").computed().checked(from_to(0, 5)),
+            text("maxRetryDuration").computed().checked(_any_duration).same(same_duration),
+            text("minBackoffDuration").computed().checked(_any_duration).same(same_duration),
+            text("maxBackoffDuration").computed().checked(_any_duration).same(same_duration),
+            number("maxDoublings").computed().checked(from_to(0, 16)),
         ),
         block(
             "httpTarget",
-            text("uri").required(),
-            text("httpMethod").computed(),
-            text("body"),
+            text("uri").required().checked(_uri_problem).same(same_without("/")),
+            text("httpMethod").computed().checked(one_of(*_METHODS)),
+            text("body").checked(base64_problem),
             text_map("headers").computed(),
             block("oidcToken", text("serviceAccountEmail").required(), text("audience").computed()),
             block("oauthToken", text("serviceAccountEmail").required(), text("scope").computed()),
         ),
         block(
             "pubsubTarget",
-            text("topicName").required().force_new(),
-            text("data"),
+            text("topicName").required(),
+            text("data").checked(base64_problem),
             text_map("attributes"),
         ),
         block("appEngineHttpTarget"),

@@ -54,7 +54,7 @@ def _secret_id_problem(value: Value) -> str | None:
     return f"is {value!r}; a secret id has at most 255 letters, digits, '_' and '-'"
 
 
-_KEY: Final = block("customerManagedEncryption", text("kmsKeyName").required()).force_new()
+_KEY: Final = block("customerManagedEncryption", text("kmsKeyName").required())
 
 
 class Secret(RestResource):
@@ -73,8 +73,13 @@ class Secret(RestResource):
         text_map("annotations"),
         block(
             "replication",
-            block("auto", _KEY, api="automatic").marker(),
-            block("userManaged", blocks("replicas", text("location").required(), _KEY).required()),
+            block("auto", _KEY, api="automatic").marker().force_new(),
+            block(
+                "userManaged",
+                blocks("replicas", text("location").required().force_new(), _KEY)
+                .required()
+                .force_new(),
+            ).force_new(),
         )
         .required()
         .force_new(),

@@ -17,10 +17,11 @@ from rehearsal.engine.provider import (
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import at_most_bytes
 from rehearsal.providers.properties import JsonObject, optional_text
 from rehearsal.providers.properties import text as known_text
 from rehearsal.providers.rest import ApiCallError, Call
-from rehearsal.providers.schema import Rule, flag, text
+from rehearsal.providers.schema import flag, text
 
 _ACCOUNT_ID: Final = re.compile(r"^[a-z](?:[-a-z0-9]{4,28}[a-z0-9])$")
 _PATCHED: Final = {"displayName": "display_name", "description": "description"}
@@ -37,14 +38,6 @@ def _account_id_problem(value: Value) -> str | None:
     )
 
 
-def _at_most(length: int) -> Rule:
-    def problem(value: Value) -> str | None:
-        size = len(value.encode()) if isinstance(value, str) else 0
-        return None if size <= length else f"has {size} bytes; at most {length} are allowed"
-
-    return problem
-
-
 class Account(RestResource):
     """A service account."""
 
@@ -56,8 +49,8 @@ class Account(RestResource):
         text("accountId", "").required().force_new().checked(_account_id_problem),
         PROJECT,
         DELETION_POLICY,
-        text("displayName").checked(_at_most(100)),
-        text("description").checked(_at_most(256)),
+        text("displayName").checked(at_most_bytes(100)),
+        text("description").checked(at_most_bytes(256)),
         flag("disabled"),
         flag("createIgnoreAlreadyExists", ""),
         text("email").output(),

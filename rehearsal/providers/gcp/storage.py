@@ -16,6 +16,7 @@ from rehearsal.providers.gcp.policy_stores import policy_to_json
 from rehearsal.providers.gcp.resource import DELETION_POLICY, PROJECT, Cloud
 from rehearsal.providers.gcp.rest_resource import RestResource
 from rehearsal.providers.gcp.settings import Api
+from rehearsal.providers.limits import from_to, one_of, same_case, same_set
 from rehearsal.providers.properties import (
     JsonObject,
     json_items,
@@ -30,6 +31,7 @@ from rehearsal.providers.schema import block, blocks, flag, number, text, texts
 _NAME: Final = re.compile(r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")
 _ADDRESS: Final = re.compile(r"^\d+\.\d+\.\d+\.\d+$")
 _LONGEST_PART: Final = 63
+_DAY_S: Final = 86400
 
 
 def _name_problem(value: Value) -> str | None:
@@ -47,13 +49,29 @@ def _name_problem(value: Value) -> str | None:
     )
 
 
-def _same_case(old: Value, new: Value) -> bool:
-    return isinstance(old, str) and isinstance(new, str) and old.upper() == new.upper()
+def _retention_problem(value: Value) -> str | None:
+    """Say what is wrong with how long deleted objects are kept: not at all, or 7 to 90 days."""
+    return None if value == 0 else from_to(7 * _DAY_S, 90 * _DAY_S)(value)
+
+
+def _is_unlocked(old: Value, new: Value) -> bool:
+    return old is True and new is not True
+
+
+def _same_namespace(old: Value, new: Value) -> bool:
+    """Tell whether folders are real in both or in neither; not saying so is saying no."""
+    return mapping(old).get("enabled", False) == mapping(new).get("enabled", False)
 
 
 _LIFECYCLE_RULES: Final = blocks(
     "lifecycleRules",
-    block("action", text("type").required(), text("storageClass")).required(),
+    block(
+        "action",
+        text("type")
+        .required()
+        .checked(one_of("Delete", "SetStorageClass", "AbortIncompleteMultipartUpload")),
+        text("storageClass"),
+    ).required(),
     block(
         "condition",
         number("age"),
@@ -66,7 +84,7 @@ _LIFECYCLE_RULES: Final = blocks(
         texts("matchesSuffixes", "matchesSuffix"),
         text("noncurrentTimeBefore"),
         number("numNewerVersions"),
-        text("withState").local().computed(),
+        text("withState").local().computed().checked(one_of("LIVE", "ARCHIVED", "ANY")),
     ).required(),
 )
 
@@ -81,14 +99,14 @@ class Bucket(RestResource):
     is_named = True
     fields = (
         text("name").required().force_new().checked(_name_problem),
-        text("location").required().force_new().same(_same_case),
+        text("location").required().force_new().same(same_case),
         PROJECT,
         DELETION_POLICY,
         LABELS,
         flag("forceDestroy", "").defaulting(value=False),
-        text("storageClass").defaulting("STANDARD").same(_same_case),
+        text("storageClass").defaulting("STANDARD").same(same_case),
         flag("uniformBucketLevelAccess").computed(),
-        text("publicAccessPrevention").computed(),
+        text("publicAccessPrevention").computed().checked(one_of("inherited", "enforced")),
         block("versioning", flag("enabled").required()).computed(),
         _LIFECYCLE_RULES,
         blocks(
@@ -101,19 +119,28 @@ class Bucket(RestResource):
         block("website", text("mainPageSuffix"), text("notFoundPage")).computed(),
         block("logging", text("logBucket").required(), text("logObjectPrefix").computed()),
         block("encryption", text("defaultKmsKeyName")),
-        block("retentionPolicy", text("retentionPeriod").required(), flag("isLocked")),
+        block(
+            "retentionPolicy",
+            text("retentionPeriod").required(),
+            flag("isLocked").replaced_when(_is_unlocked),
+        ),
         block(
             "softDeletePolicy",
-            number("retentionDurationSeconds").computed(),
+            number("retentionDurationSeconds").defaulting(7 * _DAY_S).checked(_retention_problem),
             text("effectiveTime").output(),
         ).computed(),
         block("autoclass", flag("enabled").required(), text("terminalStorageClass").computed()),
         flag("requesterPays"),
         flag("defaultEventBasedHold"),
         flag("enableObjectRetention", "").force_new(),
-        text("rpo").computed(),
-        block("hierarchicalNamespace", flag("enabled").required()).force_new(),
-        block("customPlacementConfig", texts("dataLocations").required()).force_new(),
+        text("rpo").computed().checked(one_of("DEFAULT", "ASYNC_TURBO")),
+        block("hierarchicalNamespace", flag("enabled").required().force_new())
+        .force_new()
+        .same(_same_namespace),
+        block(
+            "customPlacementConfig", texts("dataLocations").required().force_new().same(same_set)
+        ).force_new(),
+        block("ipFilter", api="").output(),
         number("projectNumber").output(),
         text("selfLink").output(),
         text("timeCreated").output(),
