@@ -40,6 +40,15 @@ _WORDS: Final[Mapping[str, _Words]] = {
     Op.READ: _Words(" > ", "read", "reading", "read", "read"),
     Op.REFRESH: _Words(" ~ ", "refresh", "refreshing", "refreshed", ""),
     Op.DISCARD: _Words(" < ", "discard", "discarding", "discarded", "discarded"),
+    Op.DISCARD_REPLACED: _Words(
+        " <<", "discard original", "discarding original", "discarded original", ""
+    ),
+    Op.READ_REPLACEMENT: _Words(
+        " >>", "read replacement", "reading replacement", "read replacement", ""
+    ),
+    Op.IMPORT_REPLACEMENT: _Words(
+        " =>", "import replacement", "importing replacement", "imported replacement", ""
+    ),
     Op.IMPORT: _Words(" = ", "import", "importing", "imported", "imported"),
 }
 _KIND_SYMBOLS: Final = (("add", "+"), ("delete", "-"), ("update", "~"))

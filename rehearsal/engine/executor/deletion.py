@@ -40,7 +40,7 @@ def _deletion(state: ResourceState) -> Step:
     if state.pending_replacement:
         return Step(Op.REMOVE_PENDING_REPLACE, old=state)
     if state.delete:
-        return Step(Op.DELETE_REPLACED, old=state)
+        return Step(Op.DISCARD_REPLACED if state.external else Op.DELETE_REPLACED, old=state)
     return Step(Op.DISCARD if state.external else Op.DELETE, old=state)
 
 

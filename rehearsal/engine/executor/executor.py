@@ -12,7 +12,7 @@ from rehearsal.engine.errors import CommandFailedError, DeploymentError, StateNo
 from rehearsal.engine.executor.recovery import find_existing
 from rehearsal.engine.planner.deployment import Deployment
 from rehearsal.engine.planner.replacement import protected_message
-from rehearsal.engine.plugins.hosting import Host
+from rehearsal.engine.plugins.hosting import Host, secretive
 from rehearsal.engine.provider import (
     OutcomeUnknownError,
     ProviderError,
@@ -31,6 +31,8 @@ from rehearsal.engine.values.property_values import (
 
 _AFTER_STEP = "post-step event returned an error"
 _CREATIONS = frozenset({Op.CREATE, Op.CREATE_REPLACEMENT})
+_FORGETTING = frozenset({Op.DISCARD, Op.DISCARD_REPLACED, Op.REMOVE_PENDING_REPLACE})
+_DONE_BY_PLANNING = frozenset({Op.IMPORT, Op.IMPORT_REPLACEMENT, Op.REPLACE})
 _CONTINUATIONS = frozenset({Op.SAME, Op.UPDATE, Op.READ})
 
 
@@ -39,6 +41,9 @@ class Result(Enum):
 
     DONE = auto()
     FAILED = auto()
+    # Not begun, because something it needs has failed.
+    SKIPPED = auto()
+    # Not begun, because the operation ends.
     STOPPED = auto()
 
 
@@ -152,7 +157,7 @@ class Executor:
         self._report(step, messages)
         deployment.failed_urns.add(step.urn)
         # All protected resources are to be named in one run.
-        refused = step.op in DELETIONS and step.subject.protect
+        refused = step.op is Op.DELETE and step.subject.protect
         deployment.progress.step_failed = True
         deployment.progress.fail(stop=not (deployment.continue_on_error or refused))
 
@@ -178,7 +183,7 @@ class Executor:
             step.new.extra = step.old.extra
         if step.op in DELETIONS:
             await self._delete(step)
-        elif step.new is None or step.op is Op.IMPORT or step.op is Op.REPLACE:
+        elif step.new is None or step.op in _DONE_BY_PLANNING:
             return
         elif step.op is Op.SAME:
             await self._keep(step.new, step.old)
@@ -197,6 +202,8 @@ class Executor:
         if old is None:
             return
         new.id, new.outputs = old.id, old.outputs
+        if new.custom and old.additional_secret_outputs != new.additional_secret_outputs:
+            new.outputs = secretive(new, old.outputs)
         new.created, new.modified = old.created, old.modified
         if new.is_provider:
             await self._deployment.hosts.configure(new)
@@ -286,9 +293,10 @@ class Executor:
 
     async def _delete(self, step: Step) -> None:
         old = step.subject
-        if step.op in (Op.DISCARD, Op.REMOVE_PENDING_REPLACE):
+        if step.op in _FORGETTING:
             return
-        if old.protect:
+        # What is replaced was allowed to go when its replacement was planned.
+        if old.protect and step.op is Op.DELETE:
             raise DeploymentError(protected_message(old.urn), old.urn)
         gone_with = old.deleted_with in self._deployment.doomed
         if self._deployment.dry_run or not old.is_managed or old.retain_on_delete or gone_with:

@@ -77,6 +77,7 @@ class Deployment:
     registered: dict[str, ResourceState] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     deleted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
     failed_urns: set[str] = field(default_factory=set)
     skipped_urns: set[str] = field(default_factory=set)
     doomed: set[str] = field(default_factory=set)

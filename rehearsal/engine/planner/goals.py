@@ -63,9 +63,7 @@ def build(
     Raises:
         DeploymentError: the parent was never registered.
     """
-    parent = parents.get(request.parent)
-    if request.parent and parent is None:
-        raise DeploymentError(f"could not find parent resource {request.parent}")
+    parent = parent_of(request.parent, parents)
     inputs = wire.decode(request.object)
     state = ResourceState(
         urn=urns.make(stack, project, request.type, request.name, request.parent),
@@ -96,6 +94,18 @@ def build(
         alias_urns=tuple(_aliases(request, state, stack=stack, project=project, parent=parent)),
         providers={**(parent.goal.providers if parent else {}), **request.providers},
     )
+
+
+def parent_of(urn: str, parents: Mapping[str, Registered]) -> Registered | None:
+    """Look up what a resource inherits from its parent; None when it has none.
+
+    Raises:
+        DeploymentError: the parent was never registered.
+    """
+    parent = parents.get(urn)
+    if urn and parent is None:
+        raise DeploymentError(f"could not find parent resource {urn}")
+    return parent
 
 
 def seconds(duration: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rehearsal.engine import clock
 from rehearsal.engine.errors import DeploymentError
@@ -73,7 +73,7 @@ class Planner:
             raise DeploymentError(str(error), state.urn) from error
         return Plan(state, tuple(steps), old_urn)
 
-    def plan_read(self, state: ResourceState) -> Step:
+    def plan_read(self, state: ResourceState) -> list[Step]:
         """Plan the reading of a resource that something else manages."""
         if state.urn in self._seen:
             raise DeploymentError(
@@ -81,8 +81,17 @@ class Planner:
             )
         self._seen.add(state.urn)
         old = self._deployment.recorder.old(state.urn)
-        replaces = old is not None and not old.external and old.id != state.id
-        return Step(Op.READ_REPLACEMENT if replaces else Op.READ, old=old, new=state)
+        if old is None or old.external or old.id == state.id:
+            return [Step(Op.READ, old=old, new=state)]
+        # What the stack itself has made under this name goes; the same thing is only let go.
+        return [
+            Step(Op.READ_REPLACEMENT, old=old, new=state),
+            Step(Op.REPLACE, old=old, new=state),
+        ]
+
+    def leave_out(self, urn: str) -> None:
+        """Note a registration that is not carried out, so that what it had is not deleted."""
+        self._seen.add(urn)
 
     def _find_old(self, goal: Goal) -> ResourceState | None:
         recorder = self._deployment.recorder
@@ -218,18 +227,13 @@ class Planner:
             if diff.changes or old.init_errors:
                 return [_step(Op.UPDATE, old, state, diff)]
             return [Step(Op.SAME, old=old, new=state)]
-        if old.protect and state.protect:
-            raise DeploymentError(
-                f'unable to replace resource "{state.urn}"\nas it is currently marked for'
-                " protection. To unprotect the resource, remove the `protect` flag from the"
-                " resource in your Pulumi program and run `pulumi up`",
-                state.urn,
-            )
+        _refuse_protected(state, old)
         # Names chosen by the provider must be chosen anew: the old ones are still taken.
         state.inputs = wanted
         inputs, result = await host.check(state, None)
         self._refuse_failures(state, result.failures)
         state.inputs = inputs
+        self._deployment.replaced.add(state.urn)
         first = diff.delete_before_replace
         if goal.delete_before_replace is not None:
             first = goal.delete_before_replace
@@ -257,13 +261,9 @@ class Planner:
         forced = deployment.replace_targets.is_named(state.urn) or old.taint
         diff = await host.diff(old, state.inputs, state.ignore_changes)
         if forced:
-            return DiffResult(
-                changes=True,
-                replaces=("id",),
-                diffs=diff.diffs,
-                detailed=diff.detailed,
-                delete_before_replace=diff.delete_before_replace,
-            )
+            return replace(diff, changes=True, replaces=("id",))
+        if state.deleted_with in deployment.replaced:
+            return replace(diff, changes=True, replaces=("deletedWith",))
         if (
             old.provider
             and urns.parse(old.provider_urn).type != urns.parse(state.provider_urn).type
@@ -276,25 +276,14 @@ class Planner:
                 for path in changed
                 if any(paths.touches(pattern, path) for pattern in state.replace_on_changes)
             )
-            replaces = tuple(dict.fromkeys((*diff.replaces, *hit)))
-            return DiffResult(
-                changes=True,
-                replaces=replaces,
-                diffs=diff.diffs,
-                detailed=diff.detailed,
-                delete_before_replace=diff.delete_before_replace,
-            )
+            return replace(diff, replaces=tuple(dict.fromkeys((*diff.replaces, *hit))))
         return diff
 
     async def _plan_import(
         self, state: ResourceState, old: ResourceState | None, host: Host
     ) -> list[Step]:
         if old is not None:
-            raise DeploymentError(
-                f"resource '{state.urn}' exists already: importing '{state.import_id}' over it is"
-                " not supported by the embedded engine",
-                state.urn,
-            )
+            _refuse_protected(state, old)
         imported = states.copy_of(state)
         imported.id, imported.inputs, imported.outputs = state.import_id, {}, {}
         found = await host.read(imported)
@@ -311,6 +300,11 @@ class Planner:
                 state.urn,
             )
         steps = [Step(Op.IMPORT, new=imported)]
+        if old is not None:
+            steps = [
+                Step(Op.IMPORT_REPLACEMENT, old=old, new=imported),
+                Step(Op.REPLACE, old=old, new=imported),
+            ]
         if diff.changes:
             _keep_times(state, imported)
             return [*steps, _step(Op.UPDATE, imported, state, diff)]
@@ -335,6 +329,17 @@ def _step(
         detailed=diff.detailed or None,
         deleted_before=deleted_before,
     )
+
+
+def _refuse_protected(state: ResourceState, old: ResourceState) -> None:
+    """Refuse to replace what is protected, and is to stay so."""
+    if old.protect and state.protect:
+        raise DeploymentError(
+            f'unable to replace resource "{state.urn}"\nas it is currently marked for'
+            " protection. To unprotect the resource, remove the `protect` flag from the"
+            " resource in your Pulumi program and run `pulumi up`",
+            state.urn,
+        )
 
 
 def _keep_times(state: ResourceState, old: ResourceState) -> None:

@@ -20,20 +20,21 @@ def protected_message(urn: str) -> str:
 
 
 async def deletions_before(deployment: Deployment, old: ResourceState) -> list[Step]:
-    """Plan the deletion of a resource and of all that cannot live without it, in this order.
+    """Plan the deletion of all that cannot live without a resource, and then of itself.
 
     Raises:
-        DeploymentError: one of them is protected.
+        DeploymentError: one of them is protected; whether it is itself has been asked before.
     """
     doomed = await _dependents(deployment, old)
     steps = []
     for state, keys in [*reversed(doomed), (old, ())]:
         if state.urn in deployment.deleted:
             continue
-        if state.protect:
+        if state.protect and state is not old:
             raise DeploymentError(protected_message(state.urn), state.urn)
         state.pending_replacement = True
         deployment.deleted[state.urn] = keys
+        deployment.doomed.add(state.urn)
         steps.append(Step(Op.DELETE_REPLACED, old=state))
     return steps
 

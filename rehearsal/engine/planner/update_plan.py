@@ -31,6 +31,7 @@ _HARMLESS: Final = frozenset(
         Op.READ_REPLACEMENT,
         Op.REFRESH,
         Op.DISCARD,
+        Op.DISCARD_REPLACED,
         Op.REMOVE_PENDING_REPLACE,
     }
 )

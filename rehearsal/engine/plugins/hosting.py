@@ -187,11 +187,11 @@ class ProviderHost:
                 timeout_s=state.timeout("create"),
             )
         except ResourceInitFailedError as error:
-            error.outputs = _secretive(state, error.outputs)  # type: ignore[assignment, arg-type]
+            error.outputs = secretive(state, error.outputs)  # type: ignore[assignment, arg-type]
             raise
         if not result.id and not preview:
             raise ProviderError("the provider returned no id for the new resource")
-        return result.id, _secretive(state, result.outputs)  # type: ignore[arg-type]
+        return result.id, secretive(state, result.outputs)  # type: ignore[arg-type]
 
     async def update(
         self, old: ResourceState, new: ResourceState, *, preview: bool
@@ -214,9 +214,9 @@ class ProviderHost:
                 timeout_s=new.timeout("update"),
             )
         except ResourceInitFailedError as error:
-            error.outputs = _secretive(new, error.outputs)  # type: ignore[assignment, arg-type]
+            error.outputs = secretive(new, error.outputs)  # type: ignore[assignment, arg-type]
             raise
-        return _secretive(new, outputs)  # type: ignore[arg-type]
+        return secretive(new, outputs)  # type: ignore[arg-type]
 
     async def read(
         self, state: ResourceState
@@ -238,7 +238,7 @@ class ProviderHost:
             return None
         inputs = mark_secrets(result.inputs, state.inputs)
         outputs = mark_secrets(result.outputs, state.outputs)
-        return result.id, _secretive(state, outputs), inputs
+        return result.id, secretive(state, outputs), inputs
 
     async def delete(self, state: ResourceState) -> None:
         """Delete a resource."""
@@ -355,7 +355,7 @@ class Hosts:
         await asyncio.gather(*(host.close() for host in self._made), return_exceptions=True)
 
 
-def _secretive(state: ResourceState, outputs: EngineProperties) -> EngineProperties:
+def secretive(state: ResourceState, outputs: EngineProperties) -> EngineProperties:
     """Mark outputs as secret that inputs or the program declare so; never the id."""
     marked = mark_secrets(outputs, state.inputs)
     for key in state.additional_secret_outputs:

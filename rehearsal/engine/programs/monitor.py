@@ -39,6 +39,7 @@ _SEVERITIES: Final = {1: "info", 2: "warning", 3: "error"}
 _RESULTS: Final = {
     Result.DONE: resource_pb2.SUCCESS,
     Result.FAILED: resource_pb2.FAIL,
+    Result.SKIPPED: resource_pb2.FAIL,
     Result.STOPPED: resource_pb2.FAIL,
 }
 

@@ -61,7 +61,7 @@ class Registrar:
     async def read(self, request: resource_pb2.ReadResourceRequest) -> tuple[Result, ResourceState]:
         """Read a resource that this stack does not manage."""
         deployment = self._deployment
-        inherited = self._parents.get(request.parent)
+        inherited = goals.parent_of(request.parent, self._parents)
         state = ResourceState(
             urn=urns.make(
                 deployment.ref.name,
@@ -87,10 +87,13 @@ class Registrar:
             request.pluginDownloadURL,
             state.urn,
         )
+        self._parents[state.urn] = Registered(Goal(state))
+        if self._needs_failed(state):
+            return Result.SKIPPED, state
         async with self._planning:
-            step = self._planner.plan_read(state)
+            steps = self._planner.plan_read(state)
             deployment.registered[state.urn] = state
-        return await self._executor.run([step]), state
+        return await self._executor.run(steps), state
 
     async def invoke(self, request: resource_pb2.ResourceInvokeRequest) -> EngineProperties:
         """Run a data function."""
@@ -134,10 +137,9 @@ class Registrar:
 
     async def _carry_out(self, goal: Goal) -> tuple[Result, ResourceState]:
         deployment = self._deployment
-        failed = deployment.failed_urns
-        if failed and not failed.isdisjoint(goal.state.required()):
-            failed.add(goal.urn)
-            return Result.STOPPED, goal.state
+        if self._needs_failed(goal.state):
+            self._parents[goal.urn] = Registered(goal)
+            return Result.SKIPPED, goal.state
         async with self._planning:
             plan = await self._planner.plan(goal)
             goal.state = plan.state
@@ -146,6 +148,15 @@ class Registrar:
             deployment.steps[goal.urn] = _telling(plan.steps)
         result = await self._executor.run(plan.steps)
         return result, deployment.steps[goal.urn].new or plan.state
+
+    def _needs_failed(self, state: ResourceState) -> bool:
+        """Tell whether a resource must be left as it is because one that it needs has failed."""
+        failed = self._deployment.failed_urns
+        if failed.isdisjoint(state.required()):
+            return False
+        failed.add(state.urn)
+        self._planner.leave_out(state.urn)
+        return True
 
     async def _provider_of(
         self, token: str, chosen: dict[str, str], version: str, url: str, asked_by: str

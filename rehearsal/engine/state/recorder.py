@@ -14,7 +14,7 @@ from rehearsal.engine.errors import StateNotSavedError
 from rehearsal.engine.state import states
 from rehearsal.engine.state.checkpoint import PendingOperation, Snapshot
 from rehearsal.engine.state.states import ResourceState
-from rehearsal.engine.state.steps import PENDING_KINDS, Op, Step
+from rehearsal.engine.state.steps import PENDING_KINDS, REPLACEMENTS, Op, Step
 from rehearsal.engine.values.property_values import plain_properties
 
 _WITHOUT_RESULT = frozenset({Op.REPLACE, Op.REFRESH})
@@ -72,7 +72,7 @@ class Recorder:
         old, new = step.old, step.new
         if old is not None and self._settles(step):
             self._settled.add(id(old))
-        if old is not None and step.op is Op.CREATE_REPLACEMENT and not step.deleted_before:
+        if old is not None and step.op in REPLACEMENTS and not step.deleted_before:
             old.delete = True
         if new is not None and step.op not in _WITHOUT_RESULT:
             self._finished.append(new)
@@ -95,7 +95,7 @@ class Recorder:
             self._finished.append(partial)
             if step.old is not None and step.op is Op.UPDATE:
                 self._settled.add(id(step.old))
-            if step.old is not None and step.op is Op.CREATE_REPLACEMENT:
+            if step.old is not None and step.op in REPLACEMENTS:
                 step.old.delete = True
         self.write()
 
@@ -134,7 +134,7 @@ class Recorder:
     @staticmethod
     def _settles(step: Step) -> bool:
         """Tell whether a step leaves nothing of its old resource to be dealt with."""
-        if step.op is Op.CREATE_REPLACEMENT:
+        if step.op in REPLACEMENTS:
             # Otherwise it is still there and waits for its deletion at the end.
             return step.old is not None and step.old.pending_replacement
         if step.op is Op.DELETE_REPLACED:

@@ -28,8 +28,10 @@ class Op(StrEnum):
     READ_REPLACEMENT = "read-replacement"
     REFRESH = "refresh"
     DISCARD = "discard"
+    DISCARD_REPLACED = "discard-replaced"
     REMOVE_PENDING_REPLACE = "remove-pending-replace"
     IMPORT = "import"
+    IMPORT_REPLACEMENT = "import-replacement"
 
 
 _PARTS_OF_OTHERS: Final = frozenset(
@@ -37,11 +39,23 @@ _PARTS_OF_OTHERS: Final = frozenset(
         Op.CREATE_REPLACEMENT,
         Op.DELETE_REPLACED,
         Op.READ_REPLACEMENT,
+        Op.IMPORT_REPLACEMENT,
+        Op.DISCARD_REPLACED,
         Op.REMOVE_PENDING_REPLACE,
         Op.REFRESH,
     }
 )
-DELETIONS: Final = frozenset({Op.DELETE, Op.DELETE_REPLACED, Op.DISCARD, Op.REMOVE_PENDING_REPLACE})
+DELETIONS: Final = frozenset(
+    {
+        Op.DELETE,
+        Op.DELETE_REPLACED,
+        Op.DISCARD,
+        Op.DISCARD_REPLACED,
+        Op.REMOVE_PENDING_REPLACE,
+    }
+)
+# Steps whose result stands in for a resource that is deleted at the end.
+REPLACEMENTS: Final = frozenset({Op.CREATE_REPLACEMENT, Op.READ_REPLACEMENT, Op.IMPORT_REPLACEMENT})
 PENDING_KINDS: Final[Mapping[Op, str]] = {
     Op.CREATE: "creating",
     Op.CREATE_REPLACEMENT: "creating",
@@ -51,6 +65,7 @@ PENDING_KINDS: Final[Mapping[Op, str]] = {
     Op.READ: "reading",
     Op.READ_REPLACEMENT: "reading",
     Op.IMPORT: "importing",
+    Op.IMPORT_REPLACEMENT: "importing",
 }
 
 
