@@ -59,7 +59,7 @@ def cloud_with_everything(local_cloud: Any, expect: Any) -> Any:
     topic = {"topic": "projects/local-proj/topics/orders"}
     expect(make.put(urls["subscription"], json=topic))
     secrets = "/secretmanager/v1/projects/local-proj/secrets"
-    replication = {"replication": {"automatic": {}}}
+    replication: dict[str, Any] = {"replication": {"automatic": {}}}
     expect(make.post(secrets, params={"secretId": "key"}, json=replication))
     repositories, repository = urls["repository"].rsplit("/", 1)
     params = {"repositoryId": repository}
