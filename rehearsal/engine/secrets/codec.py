@@ -128,6 +128,9 @@ def _write_all(properties: Mapping[str, EngineValue], where: str, seal: Seal) ->
 
 def _write(value: EngineValue, where: str, seal: Seal) -> Json:
     match value:
+        # First, as most values are one of these: the others are slow to tell.
+        case None | bool() | int() | float() | str():
+            return value
         case Secret():
             inner = gojson.dumps(_write(value.value, where, _unsealed), html=True)
             return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": seal(inner, where)}
@@ -137,8 +140,6 @@ def _write(value: EngineValue, where: str, seal: Seal) -> Json:
             return _write_reference(value)
         case Mapping():
             return _write_all(value, where, seal)
-        case None | bool() | int() | float() | str():
-            return value
         case _:
             return [_write(item, f"{where}[{at}]", seal) for at, item in enumerate(value)]
 

@@ -51,7 +51,9 @@ def number(value: float) -> str:
 
 
 def _text(value: str, *, html: bool) -> str:
-    text = _quote(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    text = _quote(value)
+    if not text.isascii():
+        text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     if html:
         text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return text

@@ -61,14 +61,15 @@ def is_list(value: EngineValue) -> bool:
 def plain(value: EngineValue) -> Value:
     """Strip secrets' wrappers and turn resource references into ids, as a provider sees them."""
     match value:
+        # First, as most values are one of these: the others are slow to tell.
+        case None | bool() | int() | float() | str() | Unknown():
+            return value
         case Secret():
             return plain(value.value)
         case ResourceReference():
             return value.urn if value.id is None else value.id
         case Mapping():
             return {key: plain(item) for key, item in value.items()}
-        case None | bool() | int() | float() | str() | Unknown():
-            return value
         case _:
             return [plain(item) for item in value]
 
@@ -98,6 +99,8 @@ def has_unknowns(value: EngineValue) -> bool:
 def has_secrets(value: EngineValue) -> bool:
     """Tell whether any part of a value is secret."""
     match value:
+        case None | bool() | str():
+            return False
         case Secret():
             return True
         case Mapping():
