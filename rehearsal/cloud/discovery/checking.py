@@ -90,6 +90,8 @@ def require_fields(method: Method, query: Mapping[str, str], body: JsonObject) -
         raise bad_request([(path, f"Missing required field: {path}") for path in missing])
 
 
+# Messages that gcloud sends empty, where it has nothing to say.
+_EMPTY_IS_NONE: Final = frozenset({"cmekConfig"})
 _NOTHING: Final[JsonObject] = {"type": "object", "properties": {}}
 
 
@@ -153,7 +155,9 @@ class _Check:
             if proper is not None:
                 if not properties[proper].get("readOnly"):
                     at = f"{path}.{snake_case(proper)}" if path else snake_case(proper)
-                    checked[proper] = self.value(properties[proper], member, at)
+                    found = self.value(properties[proper], member, at)
+                    if not _is_unspecified(properties[proper], found):
+                        checked[proper] = found
             elif others is not None:
                 checked[name] = self.value(others, member, f"{path}[{number}].value")
             elif not self._is_lenient:
@@ -175,6 +179,11 @@ class _Check:
         if reason and kind.startswith("type."):
             shown = f"Field '{camel_case(path.rpartition('.')[2])}', {reason}"
         self.violations.append((path, f"Invalid value at '{path}' ({kind}), {shown}"))
+
+
+def _is_unspecified(schema: JsonObject, value: Any) -> bool:
+    """Tell whether an enum says nothing: its zero, which clients may send, is as good as absent."""
+    return "enum" in schema and isinstance(value, str) and value.endswith("_UNSPECIFIED")
 
 
 def _cannot_bind(name: str) -> str:
@@ -215,5 +224,5 @@ def _missing(method: Method, schema: JsonObject, value: Any, path: str) -> Itera
             is_asked = name not in method.parameters and member_schema.get("type") != "integer"
             if member_schema.get("isRequired") and is_asked and value.get(name) in (None, "", []):
                 yield at
-            elif name in value:
+            elif name in value and not (name in _EMPTY_IS_NONE and value[name] == {}):
                 yield from _missing(method, member_schema, value[name], at)

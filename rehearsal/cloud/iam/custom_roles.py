@@ -21,7 +21,12 @@ from rehearsal.cloud.errors import (
 )
 from rehearsal.cloud.field_masks import implied_mask, masked
 from rehearsal.cloud.iam.access import CUSTOM_ROLES
-from rehearsal.cloud.iam.roles import is_permission, predefined_permissions, predefined_role
+from rehearsal.cloud.iam.roles import (
+    is_permission,
+    known_permissions,
+    predefined_permissions,
+    predefined_role,
+)
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -58,6 +63,7 @@ class CustomRoles:
             f"{_METHODS}.delete": self._delete,
             f"{_METHODS}.undelete": self._undelete,
             "iam.roles.get": self._get_predefined,
+            "iam.permissions.queryTestablePermissions": self._query_testable,
         }
 
     async def _create(self, call: Call) -> JsonObject:
@@ -125,6 +131,10 @@ class CustomRoles:
             "etag": "AA==",
             **({"includedPermissions": permissions} if permissions else {}),
         }
+
+    async def _query_testable(self, _call: Call) -> JsonObject:
+        """What a custom role may be made of, which is the same on every resource here."""
+        return {"permissions": [{"name": name, "stage": "GA"} for name in known_permissions()]}
 
     def _role(self, name: str) -> JsonObject:
         body = self._store.get(CUSTOM_ROLES, name)

@@ -80,6 +80,11 @@ def is_permission(name: str) -> bool:
     return name in _permissions() or service not in _services()
 
 
+def known_permissions() -> list[str]:
+    """Return all permissions in the services that we have, by name."""
+    return sorted(_permissions())
+
+
 @cache
 def _listed() -> JsonObject:
     listed: JsonObject = json.loads(gzip.decompress(FILE.read_bytes()))

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.checksums import crc32c
+from rehearsal.cloud.crc32c import crc32c
 from rehearsal.cloud.errors import (
     already_exists,
     failed_precondition,

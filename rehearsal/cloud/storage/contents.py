@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rehearsal.cloud.crc32c import crc32c, encoded
 from rehearsal.cloud.errors import ApiError
-from rehearsal.cloud.storage.crc32c import crc32c, encoded
 
 # Pieces of this size cost least to sum up.
 PIECE_BYTES: Final = 1 << 20

@@ -196,12 +196,14 @@ def _checksums(request: web.BaseRequest) -> JsonObject:
 def _multipart(content_type: str, content: bytes) -> tuple[JsonObject, bytes]:
     """The metadata and the content of a `multipart/related` upload."""
     boundary = _BOUNDARY.search(content_type)
+    marker = b"--" + (boundary[1].encode() if boundary else b"")
+    # gcloud breaks its lines as Unix does.
+    end = b"\r\n" if content.lstrip().startswith(marker + b"\r\n") else b"\n"
     # The delimiter includes the line break before it: the content keeps its own.
-    delimiter = b"\r\n--" + (boundary[1].encode() if boundary else b"")
-    parts = (b"\r\n" + content.lstrip()).split(delimiter)[1:-1]
-    if boundary is None or len(parts) != _PARTS:
+    parts = (end + content.lstrip()).split(end + marker)[1:-1]
+    if boundary is None or len(parts) != _PARTS or any(end * 2 not in part for part in parts):
         raise invalid_argument("A multipart upload has two parts: metadata and content.")
-    (_, metadata), (headers, body) = (part.split(b"\r\n\r\n", 1) for part in parts)
+    (_, metadata), (headers, body) = (part.split(end * 2, 1) for part in parts)
     kind = _PART_TYPE.search(headers)
     return ({"contentType": kind[1].decode()} if kind else {}) | _json_object(metadata), body
 

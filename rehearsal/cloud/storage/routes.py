@@ -26,6 +26,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     "storage.buckets.insert": Requirement("storage.buckets.create", "projects/{project}"),
     "storage.buckets.list": Requirement("storage.buckets.list", "projects/{project}"),
     "storage.buckets.get": Requirement("storage.buckets.get", _BUCKET),
+    "storage.buckets.getStorageLayout": Requirement("storage.objects.list", _BUCKET),
     "storage.buckets.patch": Requirement("storage.buckets.update", _BUCKET),
     "storage.buckets.update": Requirement("storage.buckets.update", _BUCKET),
     "storage.buckets.delete": Requirement("storage.buckets.delete", _BUCKET),
@@ -67,6 +68,17 @@ def _bucket_handlers(buckets: Buckets) -> dict[str, Handler]:
         check_metageneration(call.query, bucket["metageneration"], is_read=True)
         return bucket
 
+    async def get_layout(call: Call) -> JsonObject:
+        """Where objects are, and that folders are only in their names."""
+        bucket = buckets.get(call.params["bucket"])
+        return {
+            "kind": "storage#storageLayout",
+            "bucket": bucket["name"],
+            "location": bucket["location"],
+            "locationType": bucket["locationType"],
+            "hierarchicalNamespace": {"enabled": False},
+        }
+
     async def patch(call: Call) -> JsonObject:
         return buckets.patch(call.params["bucket"], call.body, call.query)
 
@@ -84,6 +96,7 @@ def _bucket_handlers(buckets: Buckets) -> dict[str, Handler]:
         "storage.buckets.insert": insert,
         "storage.buckets.list": in_project,
         "storage.buckets.get": get,
+        "storage.buckets.getStorageLayout": get_layout,
         "storage.buckets.patch": patch,
         "storage.buckets.update": update,
         "storage.buckets.delete": delete,

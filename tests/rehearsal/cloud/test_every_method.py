@@ -8,10 +8,10 @@ from typing import Any
 from rehearsal.cloud.discovery.documents import Method, Routes
 from rehearsal.cloud.registry import all_handlers, all_requirements
 
-# Google asks for no permission: testing tells what the caller has, predefined roles are public, and
-# of projects everybody gets those that he may see.
+# Google asks for no permission: testing tells what the caller has, predefined roles and permissions
+# are public, and of projects everybody gets those that he may see.
 _OPEN = re.compile(
-    r".*\.testIamPermissions|iam\.roles\.get|.*resourcemanager\.projects\.(list|search)"
+    r".*\.testIamPermissions|iam\.roles\.get|iam\.permissions\.queryTestablePermissions|.*resourcemanager\.projects\.(list|search)"
 )
 
 

@@ -6,7 +6,7 @@ import google_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rehearsal.cloud.storage.crc32c import crc32c, encoded
+from rehearsal.cloud.crc32c import crc32c, encoded
 
 
 @given(st.binary(max_size=900), st.integers(0, 5000))

@@ -1,4 +1,4 @@
-"""CRC32C (Castagnoli), which Cloud Storage tells of every object; Python's library has none.
+"""CRC32C (Castagnoli), which Cloud Storage and Secret Manager tell of content; Python has none.
 
 Long content is folded: its first half, times a power of x, is added into the second half, so that
 big-integer arithmetic does the work instead of a loop over bytes. See Gopal et al., "Fast CRC
