@@ -161,7 +161,8 @@ class IamMember(ResourceType):
         """Read the grant; None when the policy does not have it any more."""
         values = self.values({**plain(inputs), **plain(outputs)}, cloud.settings)
         values.pop("id", None)
-        if not optional_text(values, "member"):
+        is_import = not optional_text(values, "member")
+        if is_import:
             values.update(self._imported(resource_id))
         path = self._known_path(values)
         try:
@@ -170,7 +171,8 @@ class IamMember(ResourceType):
             raise ProviderError(f"Error reading the IAM policy of {path}: {error}") from error
         if policy is None or not policy.holds(grant_of(values)):
             return None
-        return self.read_result(resource_id, self._outputs(values, path, policy.etag), inputs)
+        found = self._outputs(values, path, policy.etag)
+        return self.read_result(text(found, "id") if is_import else resource_id, found, inputs)
 
     def _imported(self, resource_id: str) -> Properties:
         """Take the id of an imported member apart."""

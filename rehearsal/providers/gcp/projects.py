@@ -13,7 +13,7 @@ from rehearsal.providers.gcp.settings import Api
 from rehearsal.providers.limits import one_of, same_set
 from rehearsal.providers.properties import Json, JsonObject, items
 from rehearsal.providers.properties import text as known_text
-from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError
+from rehearsal.providers.rest import ApiCallError, Call
 from rehearsal.providers.schema import flag, from_api, text, texts
 
 _SERVICE: Final = re.compile(r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")
@@ -168,9 +168,13 @@ class CustomRole(RestResource):
             return await super().create(cloud, values, timeout_s)
         try:
             await cloud.rest.send(Call("POST", f"{url}:undelete", body={}))
-            await cloud.rest.send(Call("PATCH", url, body=self.body(values, None)))
-        except (ApiCallError, OperationFailedError) as error:
+        except ApiCallError as error:
             raise ProviderError(f"Error creating {self.label}: {error}") from error
+        try:
+            await cloud.rest.send(Call("PATCH", url, body=self.body(values, None)))
+        except ProviderError as error:
+            reason = f"Error creating {self.label}: {error}"
+            raise await self._half_made(cloud, resource_id, values, reason) from error
         revived = await self.fetch(cloud, resource_id, values)
         return CreateResult(resource_id, revived or {})
 

@@ -145,6 +145,25 @@ class ResourceType(ABC):
             )
         return match.groupdict()
 
+    def imported_id(self, given: str, settings: Settings) -> str:
+        """Return the id that is meant by a shorter one, as the official provider takes them.
+
+        It may leave out the words between the names, then the project, then the region.
+        """
+        names = [name for _, name, _, _ in string.Formatter().parse(self.id_template) if name]
+        known = {"project": settings.project, self.place: settings.region}
+        parts = given.split("/")
+        if len(names) == 1:
+            # Buckets are known by their names alone; their project may stand before them.
+            return parts[-1]
+        left_out = names[: len(names) - len(parts)]
+        if len(parts) > len(names) or not all(known.get(name) for name in left_out):
+            return given
+        return self.id_template.format_map(
+            {name: known[name] for name in left_out}
+            | dict(zip(names[len(left_out) :], parts, strict=True))
+        )
+
     def plan(self, values: Properties, old: Mapping[str, Value] | None) -> Properties:
         """Return the outputs that a create or update will have, as far as they are known."""
         outputs = planned_outputs(self.fields, values, old)

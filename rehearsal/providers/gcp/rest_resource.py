@@ -21,7 +21,7 @@ from rehearsal.engine.provider import (
 from rehearsal.providers.gcp import labels
 from rehearsal.providers.gcp.resource import Cloud, ResourceType
 from rehearsal.providers.gcp.settings import Api
-from rehearsal.providers.properties import JsonObject, optional_text, plain
+from rehearsal.providers.properties import JsonObject, has_unknown, optional_text, plain
 from rehearsal.providers.rest import ApiCallError, Call, OperationFailedError, UnansweredError
 from rehearsal.providers.schema import from_api, to_api
 
@@ -113,20 +113,23 @@ class RestResource(ResourceType):
         """
         resource_id = self.known_id(values)
         call = self.creation(cloud, resource_id, values, self.body(values, None))
-        is_sent = False
+        is_sent = is_made = False
         try:
             reply = await self._send_creation(cloud, call)
             is_sent = True
             if self.is_long_running and reply is not None:
                 await cloud.rest.wait(reply, self.operations_url(cloud), timeout_s)
+            is_made = True
             await self.settle(cloud, resource_id, values)
             outputs = await self.fetch(cloud, resource_id, values)
         except OperationFailedError as error:
             raise await self._left_behind(cloud, resource_id, values, error) from error
-        except (ApiCallError, UnansweredError) as error:
-            is_unknown = error.is_after_lost_reply or is_sent
-            kind = OutcomeUnknownError if is_unknown else ProviderError
-            raise kind(f"Error creating {self.label}: {error}") from error
+        except ProviderError as error:
+            reason = f"Error creating {self.label}: {error}"
+            if is_made:
+                raise await self._half_made(cloud, resource_id, values, reason) from error
+            kind = OutcomeUnknownError if is_sent or _is_in_doubt(error) else ProviderError
+            raise kind(reason) from error
         if outputs is None:
             raise ProviderError(
                 f"Error reading {self.label} {resource_id!r}: it is gone right after its creation"
@@ -145,6 +148,20 @@ class RestResource(ResourceType):
             if error.code == _CONFLICT and error.is_after_lost_reply:
                 return None
             raise
+
+    async def _half_made(
+        self, cloud: Cloud, resource_id: str, values: Properties, reason: str
+    ) -> ProviderError:
+        """Return an error that carries what is there: made, but what comes after that failed."""
+        try:
+            outputs = await self.fetch(cloud, resource_id, values)
+        except ProviderError:
+            # It is there and cannot be looked at: what was asked for is what is known of it.
+            planned = self.plan(values, None)
+            outputs = {key: value for key, value in planned.items() if not has_unknown(value)}
+        if outputs is None:
+            return ProviderError(f"{reason}; it is gone again")
+        return ResourceInitFailedError(id=resource_id, outputs=outputs, reasons=[reason])
 
     async def _left_behind(
         self, cloud: Cloud, resource_id: str, values: Properties, error: OperationFailedError
@@ -166,10 +183,12 @@ class RestResource(ResourceType):
         self, cloud: Cloud, resource_id: str, outputs: Properties, inputs: Properties
     ) -> ReadResult | None:
         """Read the live resource; None when it is gone."""
-        self.id_parts(resource_id)
         prior = {**plain(outputs), **plain(inputs)}
         if prior:
             prior["labels"] = inputs.get("labels")
+        else:
+            resource_id = self.imported_id(resource_id, cloud.settings)
+        self.id_parts(resource_id)
         try:
             found = await self.fetch(cloud, resource_id, prior)
         except ApiCallError as error:
@@ -260,6 +279,11 @@ class RestResource(ResourceType):
         """Return the call that deletes the resource."""
         del outputs
         return Call("DELETE", self.url(cloud, resource_id))
+
+
+def _is_in_doubt(error: ProviderError) -> bool:
+    """Tell whether an earlier attempt, whose reply was lost, may have made the resource."""
+    return isinstance(error, ApiCallError | UnansweredError) and error.is_after_lost_reply
 
 
 def _is_operation(reply: JsonObject) -> bool:

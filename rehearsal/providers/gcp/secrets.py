@@ -17,6 +17,7 @@ from rehearsal.engine.provider import (
     Properties,
     ProviderError,
     ReadResult,
+    ResourceInitFailedError,
     Value,
 )
 from rehearsal.providers.gcp.iam_member import (
@@ -168,11 +169,19 @@ class SecretVersion(ResourceType):
         body: JsonObject = {"payload": {"data": _payload(values)}}
         try:
             added = await cloud.rest.send(Call("POST", f"{base_url}{secret}:addVersion", body=body))
-            name = optional_text(added, "name")
-            await self._switch(cloud, name, values)
         except ApiCallError as error:
             raise ProviderError(f"Error creating {self.label}: {error}") from error
-        outputs = await self._fetch(cloud, name, values)
+        name = optional_text(added, "name")
+        try:
+            await self._switch(cloud, name, values)
+            outputs = await self._fetch(cloud, name, values)
+        except ProviderError as error:
+            # There is a version, whose number only its state can remember.
+            raise ResourceInitFailedError(
+                id=name,
+                outputs={**values, "enabled": True, "name": name, "version": name.split("/")[-1]},
+                reasons=[f"Error creating {self.label}: {error}"],
+            ) from error
         if outputs is None:
             raise ProviderError(f"{self.label} {name!r} is gone right after its creation")
         return CreateResult(name, outputs)

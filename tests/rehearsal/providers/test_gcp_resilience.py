@@ -361,7 +361,7 @@ def test_import_needs_the_id_only(on_cloud: Callable[..., None]) -> None:
         assert imported is not None
         member.outputs = imported.outputs
         assert not (await member.diff(news)).changes
-        topic.id = "topics/events"
+        topic.id = "of/no/form"
         with pytest.raises(ProviderError, match="must look like projects"):
             await topic.read()
 
