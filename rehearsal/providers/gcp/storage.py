@@ -152,6 +152,15 @@ class Bucket(RestResource):
         """Return the address of the bucket."""
         return f"{self.base_url(cloud)}b/{resource_id}"
 
+    async def fetch(
+        self, cloud: Cloud, resource_id: str, prior: Mapping[str, Value]
+    ) -> Properties | None:
+        """Read the bucket, which is in our project: it says its project's number only."""
+        outputs = await super().fetch(cloud, resource_id, prior)
+        if outputs is not None:
+            outputs["project"] = outputs["project"] or cloud.settings.project
+        return outputs
+
     def foresee(self, values: Properties, outputs: Properties) -> Properties:
         """Return the bucket's `gs:` address."""
         del outputs
