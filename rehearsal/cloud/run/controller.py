@@ -168,7 +168,8 @@ class RunController:
         return Settings(
             audiences=(*service["urls"], *(service.get("customAudiences") or ())),
             is_open=bool(service.get("invokerIamDisabled")),
-            is_reachable=service["ingress"] != "INGRESS_TRAFFIC_NONE",
+            is_reachable=service["ingress"] != "INGRESS_TRAFFIC_NONE"
+            and not service.get("defaultUriDisabled"),
         )
 
     def _in_background(self, work: Coroutine[object, object, object]) -> None:

@@ -177,7 +177,10 @@ class Fleet:
             self._shop.capacity.give_back(is_extra=instance.is_extra)
         if self._pubsub is not None:
             await self._pubsub.stop()
-        self._blueprint.log.close()
+
+    def say(self, text: str, instance: str = "-") -> None:
+        """Write a line of the platform's own into the revision's log."""
+        self._blueprint.log.write(instance, text)
 
     def adjust(self) -> None:
         """Hand out instances that have room; start or end some where there should be more or less.
@@ -235,10 +238,10 @@ class Fleet:
 
     def _refusal(self) -> NoInstanceError:
         if not self._instances:
-            self._say("The request failed because no instance could start successfully.")
+            self.say("The request failed because no instance could start successfully.")
             return NoInstanceError(503, "Service Unavailable")
         message = "The request was aborted because there was no available instance."
-        self._say(message)
+        self.say(message)
         return NoInstanceError(429, f"Rate exceeded. {message}")
 
     def _hand_out(self) -> None:
@@ -273,7 +276,7 @@ class Fleet:
             problem = "" if is_there else self._shop.capacity.refusal()
             self._is_short = not is_there
             self._tell(conditions.resources(problem))
-            self._say(problem or "There is room for instances again.")
+            self.say(problem or "There is room for instances again.")
         return is_there
 
     def _require_room(self) -> None:
@@ -285,7 +288,7 @@ class Fleet:
         try:
             await self._grow(_AUTOSCALING, is_extra=is_extra)
         except ApiError as error:
-            self._say(error.message.splitlines()[0])
+            self.say(error.message.splitlines()[0])
             self._note_failure(failures.why(error).splitlines()[0])
         self.adjust()
 
@@ -298,7 +301,7 @@ class Fleet:
         began_at_s = time.monotonic()
         try:
             instance = Instance(self._shop, await self._opened(), is_extra=is_extra)
-            self._say(f"Starting new instance. Reason: {reason}", instance.id)
+            self.say(f"Starting new instance. Reason: {reason}", instance.id)
             await instance.start()
         except BaseException:
             self._shop.capacity.give_back(is_extra=is_extra)
@@ -332,7 +335,7 @@ class Fleet:
         if instance.is_leaving or self._is_closed:
             return
         self._instances.remove(instance)
-        self._say(how, instance.id)
+        self.say(how, instance.id)
         self._note_failure(how)
         await instance.stop()
         self._shop.capacity.give_back(is_extra=instance.is_extra)
@@ -372,7 +375,7 @@ class Fleet:
             self._in_background(self._dismiss(instance))
 
     async def _dismiss(self, instance: Instance) -> None:
-        self._say("Shutting down idle instance.", instance.id)
+        self.say("Shutting down idle instance.", instance.id)
         await instance.stop()
         self._shop.capacity.give_back(is_extra=instance.is_extra)
 
@@ -380,9 +383,6 @@ class Fleet:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(after_s, self.adjust)
-
-    def _say(self, text: str, instance: str = "-") -> None:
-        self._blueprint.log.write(instance, text)
 
     def _in_background(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

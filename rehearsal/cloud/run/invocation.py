@@ -1,6 +1,8 @@
 """Who may call a service: the invoker check on its URL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from multidict import CIMultiDict
 
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.iam.members import ANONYMOUS
@@ -10,8 +12,20 @@ _PERMISSION = "run.routes.invoke"
 _SERVICE_ACCOUNT_DOMAIN = ".gserviceaccount.com"
 
 
+# What a service sees of a checked token: enough to read, too little to use it elsewhere.
+_REMOVED_SIGNATURE = "SIGNATURE_REMOVED_BY_GOOGLE"
+# The latter leaves the former to the service; where both are sent it alone is checked.
+_AUTHORIZATION = "Authorization"
+_SERVERLESS = "X-Serverless-Authorization"
+
+
+def is_public(cloud: LocalCloud, service: str) -> bool:
+    """Return whether everybody may call a service: then nobody's token is looked at."""
+    return cloud.iam.allows(ANONYMOUS, _PERMISSION, service)
+
+
 def refused_with(
-    cloud: LocalCloud, service: str, audiences: Sequence[str], authorization: str | None
+    cloud: LocalCloud, service: str, audiences: Sequence[str], headers: Mapping[str, str]
 ) -> int | None:
     """Return the HTTP status a call is refused with, or None where it may pass.
 
@@ -19,10 +33,9 @@ def refused_with(
         cloud: The local cloud.
         service: The service's full resource name.
         audiences: For whom an identity token may be meant: the service's URLs and its own.
-        authorization: The request's header.
+        headers: The request's.
     """
-    if cloud.iam.allows(ANONYMOUS, _PERMISSION, service):
-        return None
+    authorization = headers.get(_SERVERLESS) or headers.get(_AUTHORIZATION)
     if not authorization:
         return 403
     scheme, _, token = authorization.partition(" ")
@@ -32,10 +45,21 @@ def refused_with(
         claims = cloud.tokens.verify_identity_token(token.strip())
     except ApiError:
         return 401
-    if not any(_is_meant_for(str(claims["aud"]), audience) for audience in audiences):
+    if not any(_is_meant_for(str(claims.get("aud")), audience) for audience in audiences):
         return 401
-    principal = principal_of(str(claims["email"]))
+    principal = principal_of(str(claims.get("email")))
     return None if cloud.iam.allows(principal, _PERMISSION, service) else 403
+
+
+def without_signature(headers: CIMultiDict[str]) -> None:
+    """Take the signature from the token that was checked, as Cloud Run does."""
+    for name in (_SERVERLESS, _AUTHORIZATION):
+        if name in headers:
+            scheme, _, token = headers[name].partition(" ")
+            head, dot, _ = token.rpartition(".")
+            if dot:
+                headers[name] = f"{scheme} {head}.{_REMOVED_SIGNATURE}"
+            return
 
 
 def _is_meant_for(claimed: str, audience: str) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from rehearsal.cloud.times import rfc3339
 
@@ -37,28 +37,23 @@ class LogLine:
 
 
 class RevisionLog:
-    """The log of one revision, open for writing once something is written."""
+    """The log of one revision."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
 
     def write(self, instance: str, *texts: str) -> None:
         """Append lines of an instance."""
         at = rfc3339(time.time())
-        file = self._file or self._open()
-        file.write("".join(f"{at} {instance} {text}\n" for text in texts).encode())
-        file.flush()
-        if file.tell() >= _FILE_BYTES:
-            self.close()
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _forget_oldest(self.path.parent)
+        with self.path.open("ab") as file:
+            file.write("".join(f"{at} {instance} {text}\n" for text in texts).encode())
+            is_full = file.tell() >= _FILE_BYTES
+        if is_full:
             self.path.replace(_older(self.path))
-            self._file = self.path.open("ab")
-
-    def close(self) -> None:
-        """Close the file; the next line opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+            self.path.touch()
 
     def lines(self, instance: str = "") -> Iterator[LogLine]:
         """Read what is kept, oldest first: everything, or one instance's lines."""
@@ -71,13 +66,6 @@ class RevisionLog:
                     writer, _, text = rest.partition(" ")
                     if writer.startswith(instance):
                         yield LogLine(at, writer, text)
-
-    def _open(self) -> IO[bytes]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not self.path.exists():
-            _forget_oldest(self.path.parent)
-        self._file = self.path.open("ab")
-        return self._file
 
 
 class InstanceOutput:

@@ -1,14 +1,15 @@
 """Cloud Run's Admin API v2: services, revisions and their operations."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from rehearsal.cloud.calls import Background, Call, Handler, JsonObject, Requirement
-from rehearsal.cloud.errors import ApiError, aborted, invalid_argument
+from rehearsal.cloud.errors import ApiError, aborted, invalid_argument, permission_denied
 from rehearsal.cloud.field_masks import masked
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 from rehearsal.cloud.local_cloud import LocalCloud
-from rehearsal.cloud.run.controller import SERVICE_TYPE, RunController
+from rehearsal.cloud.run.controller import REVISION_TYPE, SERVICE_TYPE, RunController
 from rehearsal.cloud.run.services import Services
 from rehearsal.cloud.run.state import controller_of
 
@@ -24,6 +25,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_SERVICES}.patch": Requirement("run.services.update", "{name}"),
     f"{_SERVICES}.delete": Requirement("run.services.delete", "{name}"),
     f"{_REVISIONS}.get": Requirement("run.revisions.get", "{name}"),
+    f"{_REVISIONS}.delete": Requirement("run.revisions.delete", "{name}"),
     f"{_REVISIONS}.list": Requirement("run.revisions.list", "{parent}"),
     f"{_OPERATIONS}.get": Requirement("run.operations.get", "projects/{project}"),
     f"{_OPERATIONS}.wait": Requirement("run.operations.get", "projects/{project}"),
@@ -37,6 +39,7 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     return {
         **_service_handlers(cloud, controller),
         **_reading_handlers(cloud, controller.services),
+        f"{_REVISIONS}.delete": _revision_deletion(cloud, controller),
         **policy_handlers(cloud, _SERVICES, controller.services.get),
     }
 
@@ -57,17 +60,28 @@ def _service_handlers(cloud: LocalCloud, controller: RunController) -> dict[str,
             return _finished(cloud, service)
         return await controller.create(service)
 
+    async def create_missing(call: Call) -> JsonObject:
+        permission = "run.services.create"
+        if not cloud.iam.allows(call.principal, permission, cloud.project):
+            raise permission_denied(permission, cloud.project)
+        parent, _, service_id = call.params["name"].rpartition("/services/")
+        query = {**call.query, "serviceId": service_id}
+        return await create(replace(call, params={**call.params, "parent": parent}, query=query))
+
     async def patch(call: Call) -> JsonObject:
         name = call.params["name"]
+        if _is_true(call, "allowMissing") and services.find(name) is None:
+            return await create_missing(call)
         current = services.get(name)
         _check_etag(current, call.body.get("etag"))
         mask = call.update_mask
-        body = call.body if mask is None else masked(current, call.body, mask)
+        is_whole = mask is None or call.replaces_all
+        body = call.body if is_whole else masked(current, call.body, mask or ())
         service = services.changed(current, body, call.principal)
         _require_act_as(cloud, call.principal, service)
         if _is_dry(call):
             return _finished(cloud, service)
-        return controller.roll_out(service)
+        return controller.roll_out(service, is_forced=_is_true(call, "forceNewRevision"))
 
     async def delete(call: Call) -> JsonObject:
         name = call.params["name"]
@@ -80,6 +94,20 @@ def _service_handlers(cloud: LocalCloud, controller: RunController) -> dict[str,
         f"{_SERVICES}.patch": patch,
         f"{_SERVICES}.delete": delete,
     }
+
+
+def _revision_deletion(cloud: LocalCloud, controller: RunController) -> Handler:
+    async def delete(call: Call) -> JsonObject:
+        revision = controller.services.revision(call.params["name"])
+        _check_etag(revision, call.query.get("etag"))
+        controller.services.require_unused(revision["name"])
+        if _is_dry(call):
+            return cloud.operations.finished(
+                revision["name"].rsplit("/services/", 1)[0], {"@type": REVISION_TYPE} | revision
+            )
+        return controller.delete_revision(revision)
+
+    return delete
 
 
 def _reading_handlers(cloud: LocalCloud, services: Services) -> dict[str, Handler]:
@@ -140,7 +168,11 @@ def _check_etag(service: JsonObject, etag: str | None) -> None:
 
 
 def _is_dry(call: Call) -> bool:
-    return call.query.get("validateOnly", "").lower() == "true"
+    return _is_true(call, "validateOnly")
+
+
+def _is_true(call: Call, parameter: str) -> bool:
+    return call.query.get(parameter, "").lower() == "true"
 
 
 def _finished(cloud: LocalCloud, service: JsonObject) -> JsonObject:

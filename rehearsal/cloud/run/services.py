@@ -10,15 +10,22 @@ import uuid
 from collections.abc import Sequence
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import already_exists, invalid_argument, not_found
+from rehearsal.cloud.errors import (
+    already_exists,
+    failed_precondition,
+    invalid_argument,
+    not_found,
+)
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run import conditions, templates
+from rehearsal.cloud.run.template_checks import check_service
 from rehearsal.cloud.run.traffic import checked_traffic
 
 SERVICES = "run.services"
 REVISIONS = "run.revisions"
 # The template each revision was made of, defaults included.
 _TEMPLATES = "run.templates"
+_OF_TEMPLATES_ALONE = frozenset({"healthCheckDisabled", "labels", "revision"})
 # The port of each tag's URL, by service.
 _TAGS = "run.tags"
 # The services that get a new revision whatever their template.
@@ -36,6 +43,7 @@ _SETTABLE = frozenset(
         "customAudiences",
         "defaultUriDisabled",
         "description",
+        "functionalType",
         "iapEnabled",
         "ingress",
         "invokerIamDisabled",
@@ -43,6 +51,7 @@ _SETTABLE = frozenset(
         "launchStage",
         "multiRegionSettings",
         "scaling",
+        "sshEnabled",
         "template",
         "traffic",
     }
@@ -136,14 +145,14 @@ class Services:
         template = templates.with_defaults(
             settings.get("template") or {}, default_account=self.default_account
         )
-        templates.check(template)
+        self._check_revision_name(service["name"], template)
         traffic = checked_traffic(
             settings.get("traffic") or (),
             service["name"].rsplit("/", 1)[-1],
             lambda revision: self.has_revision(service["name"], revision),
         )
         kept = {key: value for key, value in service.items() if key not in _SETTABLE}
-        return (
+        changed: JsonObject = (
             kept
             | {"launchStage": "GA", "ingress": "INGRESS_TRAFFIC_ALL"}
             | settings
@@ -155,6 +164,17 @@ class Services:
                 "lastModifier": principal.partition(":")[2],
             }
         )
+        check_service(changed)
+        return changed
+
+    def _check_revision_name(self, service: str, template: JsonObject) -> None:
+        """Refuse the name of a revision that was made of another template."""
+        revision_id = template.get("revision")
+        known = self.template(f"{service}/revisions/{revision_id}") if revision_id else None
+        if known is not None and not templates.is_same(known, template):
+            raise already_exists(
+                f"Revision named '{revision_id}' with different configuration already exists."
+            )
 
     def record(self, name: str, status: JsonObject) -> JsonObject:
         """Set fields of a service that are its own to report."""
@@ -179,9 +199,11 @@ class Services:
         )
         name = f"{service['name']}/revisions/{revision_id}"
         if self._store.get(REVISIONS, name) is not None:
-            raise already_exists(f"Revision named '{revision_id}' already exists.")
+            raise already_exists(
+                f"Revision named '{revision_id}' with different configuration already exists."
+            )
         revision: JsonObject = {
-            key: value for key, value in template.items() if key not in {"revision", "labels"}
+            key: value for key, value in template.items() if key not in _OF_TEMPLATES_ALONE
         } | {
             "name": name,
             "uid": str(uuid.uuid4()),
@@ -191,6 +213,8 @@ class Services:
             "labels": template.get("labels") or {},
             "launchStage": service["launchStage"],
             "service": service_id,
+            "logUri": f"http://127.0.0.1:{self._cloud.port}/_local/logs/{service_id}"
+            f"?revision={revision_id}",
             "conditions": conditions.revision_pending(),
             "reconciling": True,
         }
@@ -250,6 +274,24 @@ class Services:
         if revision is not None:
             revision["scalingStatus"] = {"desiredMinInstanceCount": count} if count else {}
             self._store.put(REVISIONS, name, revision)
+
+    def require_unused(self, name: str) -> None:
+        """Refuse to delete a revision that is its service's latest, or has traffic or a tag.
+
+        Raises:
+            ApiError: 400; the rule is from Google's guide on managing revisions.
+        """
+        service = self.get(name.rsplit("/revisions/", 1)[0])
+        revision_id = name.rsplit("/", 1)[-1]
+        if name in (service.get("latestCreatedRevision"), service.get("latestReadyRevision")):
+            raise failed_precondition(
+                f"Revision '{revision_id}' is the latest of its service and cannot be deleted."
+            )
+        targets = [*service["traffic"], *service.get("trafficStatuses", ())]
+        if any(target.get("revision") == revision_id for target in targets):
+            raise failed_precondition(
+                f"Revision '{revision_id}' is able to receive traffic and cannot be deleted."
+            )
 
     def delete_revision(self, name: str) -> None:
         """Forget a revision."""

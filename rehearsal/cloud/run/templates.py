@@ -1,54 +1,25 @@
-"""A service's revision template: its defaults, what may be in it, and when two are the same."""
+"""A service's revision template: its defaults, and when two are the same.
 
-import re
+What may be in one is `template_checks`' matter.
+"""
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import failed_precondition, invalid_argument
 
-_IMAGE = re.compile(r"([\w.-]+(:\d+)?/)?[a-z0-9._/-]+(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?")
 _DEFAULT_PORT = 8080
-RESERVED_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
+_USUAL_CONCURRENCY = 80
 
 
 def with_defaults(template: JsonObject, *, default_account: str) -> JsonObject:
     """Return the template with what Cloud Run adds to it."""
+    containers = [_container(body) for body in template.get("containers") or ()]
     filled: JsonObject = {
         "timeout": "300s",
         "serviceAccount": default_account,
-        "maxInstanceRequestConcurrency": 80,
+        "maxInstanceRequestConcurrency": _concurrency(containers),
     } | _sent(template)
-    filled["scaling"] = {"maxInstanceCount": 100} | (filled.get("scaling") or {})
-    filled["containers"] = [_container(body) for body in filled.get("containers") or ()]
+    filled["scaling"] = {"maxInstanceCount": 100} | _sent(filled.get("scaling") or {})
+    filled["containers"] = containers
     return filled
-
-
-def check(template: JsonObject) -> None:
-    """Refuse a template Cloud Run would refuse, or one that is not modelled.
-
-    Raises:
-        ApiError: 400.
-    """
-    containers = template["containers"]
-    if not containers:
-        raise invalid_argument("template.containers: Revision template should contain a container.")
-    if len(containers) > 1 or template.get("volumes"):
-        raise failed_precondition(
-            "Several containers and volumes are not modelled in the local cloud."
-        )
-    image = containers[0].get("image") or ""
-    if not _IMAGE.fullmatch(image):
-        raise invalid_argument(
-            f'template.containers[0].image: Invalid value: "{image}". Expected an image path like '
-            "[host/]repo-path[:tag and/or @digest], where host is one of [region.]gcr.io, "
-            "[region-]docker.pkg.dev or docker.io."
-        )
-    names = [variable["name"] for variable in containers[0].get("env") or ()]
-    reserved = sorted(RESERVED_VARIABLES.intersection(names))
-    if reserved:
-        raise invalid_argument(
-            "template.containers[0].env: The following reserved env names were provided: "
-            f"{', '.join(reserved)}. These values are automatically set by the system."
-        )
 
 
 def is_same(one: JsonObject, other: JsonObject) -> bool:
@@ -70,19 +41,47 @@ def port_of(container: JsonObject) -> int:
 def _container(body: JsonObject) -> JsonObject:
     container = dict(body)
     ports = container.get("ports") or [{}]
-    container["ports"] = [{"name": "http1", "containerPort": _DEFAULT_PORT} | ports[0]]
+    container["ports"] = [
+        {"name": "http1", "containerPort": _DEFAULT_PORT} | _sent(port) for port in ports
+    ]
     if not container.get("resources"):
         container["resources"] = {"cpuIdle": True, "startupCpuBoost": True}
     limits = {"cpu": "1000m", "memory": "512Mi"} | (container["resources"].get("limits") or {})
     container["resources"] = container["resources"] | {"limits": limits}
+    port = port_of(container)
     if not container.get("startupProbe"):
         container["startupProbe"] = {
             "timeoutSeconds": 240,
             "periodSeconds": 240,
             "failureThreshold": 1,
-            "tcpSocket": {"port": container["ports"][0]["containerPort"]},
+            "tcpSocket": {"port": port},
         }
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        if container.get(name):
+            container[name] = _probe(container[name], port)
     return container
+
+
+def _probe(body: JsonObject, port: int) -> JsonObject:
+    probe = {"timeoutSeconds": 1, "periodSeconds": 10, "failureThreshold": 3} | {
+        name: value for name, value in body.items() if value not in (None, 0)
+    }
+    for name in ("httpGet", "tcpSocket", "grpc"):
+        if name in probe:
+            probe[name] = {"port": port} | _sent(probe[name])
+    if "httpGet" in probe:
+        probe["httpGet"] = {"path": "/"} | probe["httpGet"]
+    return probe
+
+
+def _concurrency(containers: list[JsonObject]) -> int:
+    """Return how many requests an instance answers at a time: one, with less than one processor."""
+    if not containers:
+        return _USUAL_CONCURRENCY
+    cpu = str(containers[0]["resources"]["limits"]["cpu"])
+    whole, _, _ = cpu.partition(".")
+    is_less = len(cpu) <= len("999m") if cpu.endswith("m") else whole == "0"
+    return 1 if is_less else _USUAL_CONCURRENCY
 
 
 def _sent(template: JsonObject) -> JsonObject:

@@ -1,0 +1,150 @@
+"""Revisions by name, by force, and their end; services that come into being by a patch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+SERVICES = "/run/v2/projects/local-proj/locations/europe-west1/services"
+NAMED = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+Expect = Callable[..., Any]
+
+
+def named(body: dict[str, Any], revision: str) -> dict[str, Any]:
+    """Give the revision that a template makes a name."""
+    return body | {"template": body["template"] | {"revision": revision}}
+
+
+def test_only_a_revision_that_nothing_leads_to_is_deleted(
+    run: Any, echo: str, expect: Expect
+) -> None:
+    """The latest and those with traffic or a tag stay; another one goes for good."""
+    run.create("worker", named(run.template(echo), "worker-one"))
+    changed = run.template(echo, env=[{"name": "X", "value": "2"}])
+    tagged = [
+        {"percent": 100},
+        {"type": NAMED, "revision": "worker-one", "tag": "old"},
+    ]
+    run.patch("worker", named(changed, "worker-two") | {"traffic": tagged})
+    revisions = f"{SERVICES}/worker/revisions"
+    for name, reason in (("worker-two", "is the latest"), ("worker-one", "receive traffic")):
+        error = expect(run.client.delete(f"{revisions}/{name}"), 400)["error"]
+        assert error["status"] == "FAILED_PRECONDITION"
+        assert reason in error["message"]
+    run.patch("worker", named(changed, "worker-two"))
+    dry = run.client.delete(f"{revisions}/worker-one", params={"validateOnly": "true"})
+    assert expect(dry)["done"]
+    expect(run.client.delete(f"{revisions}/worker-one", params={"etag": '"old"'}), 409)
+    assert run.finished(run.client.delete(f"{revisions}/worker-one"))["response"]["deleteTime"]
+    expect(run.client.get(f"{revisions}/worker-one"), 404)
+    (left,) = expect(run.client.get(revisions))["revisions"]
+    assert left["name"].endswith("/worker-two")
+
+
+def test_a_revisions_name_belongs_to_one_template(run: Any, echo: str, expect: Expect) -> None:
+    """The same again changes nothing; another template needs another name, told at once."""
+    body = named(run.template(echo), "worker-one")
+    first = run.create("worker", body)["response"]
+    assert first["latestReadyRevision"].endswith("/worker-one")
+    assert run.patch("worker", body)["response"]["latestCreatedRevision"].endswith("/worker-one")
+    changed = named(run.template(echo, env=[{"name": "X", "value": "2"}]), "worker-one")
+    error = expect(run.client.patch(f"{SERVICES}/worker", json=changed), 409)["error"]
+    assert error["message"] == (
+        "Revision named 'worker-one' with different configuration already exists."
+    )
+
+
+def test_a_new_revision_can_be_forced(run: Any, echo: str) -> None:
+    """`forceNewRevision` makes one although the template is the same, and only once."""
+    first = run.create("worker", run.template(echo))["response"]["latestReadyRevision"]
+    answer = run.client.patch(
+        f"{SERVICES}/worker", params={"forceNewRevision": "true"}, json=run.template(echo)
+    )
+    second = run.finished(answer)["response"]["latestReadyRevision"]
+    assert second != first
+    assert run.patch("worker", run.template(echo))["response"]["latestReadyRevision"] == second
+
+
+def test_a_patch_may_create(run: Any, echo: str, local_cloud: Any, expect: Expect) -> None:
+    """With `allowMissing` a service that is not there is made, by whoever may create one."""
+    params = {"allowMissing": "true"}
+    expect(run.client.patch(f"{SERVICES}/worker", json=run.template(echo)), 404)
+    answer = run.client.patch(f"{SERVICES}/worker", params=params, json=run.template(echo))
+    assert run.finished(answer)["response"]["generation"] == "1"
+    email = local_cloud.account("updater")
+    role = "projects/local-proj/roles/updater"
+    body = {"roleId": "updater", "role": {"includedPermissions": ["run.services.update"]}}
+    expect(run.client.post("/iam/v1/projects/local-proj/roles", json=body))
+    project = "/resourcemanager/v1/projects/local-proj"
+    local_cloud.grant(project, role, f"serviceAccount:{email}")
+    client = local_cloud.client(f"serviceAccount:{email}")
+    error = expect(client.patch(f"{SERVICES}/other", params=params, json=run.template(echo)), 403)[
+        "error"
+    ]
+    assert "run.services.create" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"template": {"revision": "other-one"}}, "must begin with 'worker-'"),
+        ({"template": {"timeout": "3601s"}}, "timeout"),
+        ({"template": {"maxInstanceRequestConcurrency": 1001}}, "concurrency"),
+        ({"template": {"scaling": {"minInstanceCount": 3, "maxInstanceCount": 2}}}, "not exceed"),
+        ({"scaling": {"manualInstanceCount": -1}}, "must not be negative"),
+        ({"template": {"annotations": {"run.googleapis.com/x": "1"}}}, "is reserved"),
+        ({"labels": {"a.serving.knative.dev/x": "1"}}, "is reserved"),
+        ({"description": "x" * 513}, "512"),
+        ({"iapEnabled": True}, "not modelled"),
+        ({"binaryAuthorization": {"policy": "projects/p/platforms/cloudRun/x"}}, "not modelled"),
+        ({"template": {"nodeSelector": {"accelerator": "nvidia-l4"}}}, "not modelled"),
+        ({"container": {"ports": [{"name": "h2c"}]}}, "not modelled"),
+        ({"container": {"ports": [{"containerPort": 70000}]}}, "ports"),
+        ({"container": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}}, "not modelled"),
+        ({"container": {"resources": {"limits": {"cpu": "fast"}}}}, "Invalid value specified"),
+        ({"container": {"dependsOn": ["x"]}}, "not modelled"),
+        ({"container": {"startupProbe": {"periodSeconds": 5}}}, "exactly one of"),
+        ({"container": {"startupProbe": {"tcpSocket": {}, "timeoutSeconds": 11}}}, "exceed period"),
+        ({"container": {"startupProbe": {"tcpSocket": {}, "failureThreshold": 25}}}, "240"),
+        ({"container": {"livenessProbe": {"httpGet": {}, "periodSeconds": 3601}}}, "3600"),
+    ],
+)
+def test_nothing_is_taken_and_then_ignored(
+    run: Any, expect: Expect, change: dict[str, Any], words: str
+) -> None:
+    """What Cloud Run refuses, or what is not modelled, is refused at once and says what."""
+    change = dict(change)
+    container = {"image": "a/b"} | change.pop("container", {})
+    template = {"containers": [container]} | change.pop("template", {})
+    body = {"template": template} | change
+    answer = run.client.post(SERVICES, params={"serviceId": "worker"}, json=body)
+    assert words in expect(answer, 400)["error"]["message"]
+    expect(run.client.get(f"{SERVICES}/worker"), 404)
+
+
+def test_a_given_probe_gets_its_defaults(run: Any, echo: str) -> None:
+    """Period, timeout, threshold, path and port are told as Cloud Run fills them in."""
+    ports = [{"containerPort": 9000}]
+    body = run.template(echo, startupProbe={"httpGet": {}}, ports=ports)
+    container = run.create("worker", body)["response"]["template"]["containers"][0]
+    assert container["startupProbe"] == {
+        "timeoutSeconds": 1,
+        "periodSeconds": 10,
+        "failureThreshold": 3,
+        "httpGet": {"path": "/", "port": 9000},
+    }
+
+
+@pytest.mark.parametrize(
+    ("cpu", "concurrency"), [("1", 80), ("1000m", 80), ("2", 80), ("999m", 1), ("0.5", 1)]
+)
+def test_less_than_a_processor_answers_one_request_at_a_time(
+    run: Any, expect: Expect, cpu: str, concurrency: int
+) -> None:
+    """The default of the concurrency follows the processor."""
+    body = run.template("a/b", resources={"limits": {"cpu": cpu}})
+    params = {"serviceId": "worker", "validateOnly": "true"}
+    service = expect(run.client.post(SERVICES, params=params, json=body))["response"]
+    assert service["template"]["maxInstanceRequestConcurrency"] == concurrency
