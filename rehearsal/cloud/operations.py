@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, aborted, not_found
-from rehearsal.cloud.faults.injector import operation_fault, raise_operation_error
+from rehearsal.cloud.faults.injector import operation_fault
 from rehearsal.cloud.store import Store
 
 _KIND: Final = "operations"
@@ -106,11 +106,13 @@ class Operations:
     async def _run(
         self, name: str, body: JsonObject, work: Coroutine[Any, Any, JsonObject]
     ) -> None:
+        fault = operation_fault()
         result: JsonObject
         try:
-            await asyncio.sleep(operation_fault().delay_s)
+            await asyncio.sleep(fault.delay_s)
             result = {"response": await work}
-            raise_operation_error()
+            if fault.error is not None:
+                result = {"error": fault.error.to_status()}
         except ApiError as error:
             result = {"error": error.to_status()}
         except Exception as error:

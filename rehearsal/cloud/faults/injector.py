@@ -265,17 +265,6 @@ def operation_fault() -> OperationFault:
     return _OPERATION_FAULT.get()
 
 
-def raise_operation_error() -> None:
-    """Fail where the operation of the present call would fail by itself.
-
-    Raises:
-        ApiError: a rule asks for it.
-    """
-    error = operation_fault().error
-    if error is not None:
-        raise error
-
-
 def _parsed(body: JsonObject) -> FaultRules:
     from pydantic import ValidationError  # noqa: PLC0415 - see above
 

@@ -53,7 +53,6 @@ class Preset:
         )
 
 
-_NOT_READY: Final = "Revision of '{resource}' is not ready and cannot serve traffic."
 PRESETS: Final[Mapping[str, Preset]] = {
     "SERVICE_DISABLED": Preset(
         403,
@@ -111,15 +110,20 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "BAD_GATEWAY": Preset(502, "UNAVAILABLE", "Bad gateway."),
     "UNAVAILABLE": Preset(503, "UNAVAILABLE", "The service is currently unavailable."),
     "DEADLINE": Preset(504, "DEADLINE_EXCEEDED", "Deadline exceeded."),
-    # For operations.
+    # For operations of Cloud Run, which tells first which revision is not ready.
     "CONTAINER_FAILED": Preset(
         400,
         "FAILED_PRECONDITION",
-        f"{_NOT_READY} The user-provided container failed to start and listen on the port defined"
-        " provided by the PORT=8080 environment variable within the allocated timeout.",
+        "The user-provided container failed to start and listen on the port defined provided by"
+        " the PORT=8080 environment variable within the allocated timeout. This can happen when"
+        " the container port is misconfigured or if the timeout is too short.",
     ),
-    "IMAGE_NOT_FOUND": Preset(404, "NOT_FOUND", f"{_NOT_READY} Image not found."),
+    "IMAGE_NOT_FOUND": Preset(404, "NOT_FOUND", "Image not found."),
     "SECRET_DENIED": Preset(
-        500, "INTERNAL", f"{_NOT_READY} Permission denied on secret for Revision service account."
+        500,
+        "INTERNAL",
+        "Permission denied on secret for Revision service account. The service account used must"
+        " be granted the 'Secret Manager Secret Accessor' role"
+        " (roles/secretmanager.secretAccessor) at the secret, project or higher level.",
     ),
 }

@@ -50,9 +50,7 @@ class RevisionError(ApiError):
 
 def cause_of(error: ApiError) -> Cause:
     """Return what a failed rollout failed by."""
-    if isinstance(error, RevisionError):
-        return error.cause
-    return _BY_STATUS.get(error.status, _UNKNOWN)
+    return error.cause if isinstance(error, RevisionError) else _UNKNOWN
 
 
 def why(error: ApiError) -> str:
@@ -109,6 +107,12 @@ def secret_refused(
 def no_room(revision: str, reason: str) -> RevisionError:
     """A machine that is full."""
     return RevisionError(429, "RESOURCE_EXHAUSTED", revision, reason, NO_ROOM)
+
+
+def injected(revision: str, error: ApiError) -> RevisionError:
+    """A failure that a fault rule asks for."""
+    cause = _BY_STATUS.get(error.status, _UNKNOWN)
+    return RevisionError(error.code, error.status, revision, error.message, cause)
 
 
 def _unhealthy(revision: str, why: str) -> RevisionError:

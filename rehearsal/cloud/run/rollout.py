@@ -13,7 +13,7 @@ from typing import Final
 
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError
-from rehearsal.cloud.faults.injector import raise_operation_error
+from rehearsal.cloud.faults.injector import operation_fault
 from rehearsal.cloud.run import conditions, failures, templates
 from rehearsal.cloud.run.fleet import Fleet
 from rehearsal.cloud.run.scaling import Scaling, is_manual, scaling_of
@@ -84,7 +84,9 @@ class Rollout:
         is_checked = _is_checked(service)
         began_at_s = time.monotonic()
         try:
-            raise_operation_error()
+            fault = operation_fault().error
+            if fault is not None:
+                raise failures.injected(revision.rsplit("/", 1)[-1], fault)
             routes = routes_of(service["traffic"], revision)
             await self._set_to_work(revision, routes, is_checked=is_checked)
         except ApiError as error:

@@ -18,7 +18,7 @@ import grpc
 import httpx
 import pytest
 from google.api_core import exceptions
-from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
@@ -173,7 +173,8 @@ def publish_and_settle(channel: Any, done: Acknowledged) -> None:
     subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
     for number in itertools.count():
         text = f"message {number}"
-        publisher.publish(topic=TOPIC, messages=[{"data": text.encode()}], retry=None)
+        message = PubsubMessage(data=text.encode())
+        publisher.publish(topic=TOPIC, messages=[message], retry=None)
         done.published.add(text)
         request = {"subscription": SUBSCRIPTION, "max_messages": 2}
         pulled = subscriber.pull(request=request, retry=None).received_messages[:1]

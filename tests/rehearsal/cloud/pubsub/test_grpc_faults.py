@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from google.api_core import exceptions, retry
+
+TOPIC = "projects/local-proj/topics/orders"
+SUBSCRIPTION = "projects/local-proj/subscriptions/orders-worker"
 
 
 def test_grpc_calls_fail_by_rule(pubsub: Any, local_cloud: Any, expect: Any) -> None:
@@ -24,3 +28,57 @@ def test_grpc_calls_fail_by_rule(pubsub: Any, local_cloud: Any, expect: Any) -> 
         pubsub.publisher.create_topic(name=name, retry=never)
     with pytest.raises(exceptions.AlreadyExists):
         pubsub.publisher.create_topic(name=name, retry=never)
+
+
+def test_a_refusal_over_grpc_tells_what_it_tells_over_http(
+    pubsub: Any, local_cloud: Any, expect: Any
+) -> None:
+    """Google's error info is where its client libraries look for it."""
+    match = {"method": "pubsub.projects.topics.get"}
+    rule = {"match": match, "nth": [1], "reply": {"preset": "RATE_LIMIT_EXCEEDED"}}
+    expect(local_cloud.deployer.put("/_local/faults", json={"rules": [rule]}))
+    with pytest.raises(exceptions.ResourceExhausted) as caught:
+        pubsub.publisher.get_topic(topic=TOPIC, retry=None)
+    assert caught.value.reason == "RATE_LIMIT_EXCEEDED"
+    assert caught.value.metadata["quota_limit"] == "defaultPerMinutePerProject"
+    assert pubsub.publisher.get_topic(topic=TOPIC, retry=None).name == TOPIC
+
+
+def streams_in(local_cloud: Any) -> list[tuple[int, str]]:
+    """Return code and fault of every line about a streaming pull."""
+    lines = map(json.loads, local_cloud.deployer.get("/_local/log").text.splitlines())
+    return [
+        (line["code"], line["fault"]) for line in lines if line["method"].endswith("streamingPull")
+    ]
+
+
+def test_a_stream_is_refused_and_opened_again(
+    pubsub: Any, local_cloud: Any, expect: Any, wait_until: Any
+) -> None:
+    """Google's subscriber waits out that it is unavailable, and gets its message."""
+    pubsub.subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    match = {"method": "*.streamingPull"}
+    rule = {"match": match, "nth": [1], "reply": {"preset": "UNAVAILABLE"}}
+    expect(local_cloud.deployer.put("/_local/faults", json={"rules": [rule]}))
+    received: list[bytes] = []
+    pubsub.subscribe(lambda message: (received.append(message.data), message.ack()))
+    pubsub.publish(b"through")
+    wait_until(lambda: received == [b"through"])
+    assert streams_in(local_cloud)[:2] == [(503, "reply UNAVAILABLE before"), (200, "")]
+
+
+def test_an_open_stream_breaks(pubsub: Any, local_cloud: Any, expect: Any, wait_until: Any) -> None:
+    """What it delivered before is delivered; a subscriber opens another and goes on."""
+    pubsub.subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    match = {"method": "*.streamingPull"}
+    rule = {"match": match, "times": 1, "when": "after", "delay": "100ms", "drop_connection": True}
+    expect(local_cloud.deployer.put("/_local/faults", json={"rules": [rule]}))
+    received: list[bytes] = []
+    pubsub.publish(b"before")
+    pubsub.subscribe(lambda message: (received.append(message.data), message.ack()))
+    wait_until(lambda: b"before" in received)
+    wait_until(lambda: len(streams_in(local_cloud)) >= 3)
+    pubsub.publish(b"afterwards")
+    wait_until(lambda: b"afterwards" in received)
+    fault = "dropped connection after"
+    assert streams_in(local_cloud)[:3] == [(200, fault), (0, fault), (200, "")]
