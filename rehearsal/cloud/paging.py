@@ -39,6 +39,8 @@ _LIMITS: Final[Mapping[str, Limits]] = {
     "storage.buckets.list": Limits(1000, 1000),
     "storage.objects.list": Limits(1000, 1000),
 }
+# Rows have no names; BigQuery numbers them.
+_PAGED_ALREADY: Final = frozenset({"bigquery.jobs.getQueryResults", "bigquery.tabledata.list"})
 # Where they say nothing.
 _USUAL: Final = Limits(1000, 1000)
 
@@ -49,7 +51,7 @@ def page_of_answer(method: Method, call: Call, answer: JsonObject) -> JsonObject
     Raises:
         ApiError: 400; the size is negative, or the token is none of this list's.
     """
-    if "pageToken" not in method.parameters:
+    if "pageToken" not in method.parameters or method.id in _PAGED_ALREADY:
         return answer
     fields = [name for name, value in answer.items() if isinstance(value, list)]
     entries = [(name, entry) for name in fields for entry in answer[name]]

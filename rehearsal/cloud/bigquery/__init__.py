@@ -1,1 +1,1 @@
-"""BigQuery: datasets and tables. Rows and queries are not modelled."""
+"""BigQuery: datasets, tables, their rows, and queries over them."""

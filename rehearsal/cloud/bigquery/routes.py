@@ -1,24 +1,19 @@
-"""Methods of the BigQuery API: datasets and tables."""
+"""Methods of the BigQuery API: datasets and tables; rows and jobs are `data_routes`'."""
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from rehearsal.cloud.bigquery import data_routes
+from rehearsal.cloud.bigquery.rows import Rows
 from rehearsal.cloud.bigquery.state import Datasets
-from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
-from rehearsal.cloud.errors import failed_precondition
+from rehearsal.cloud.calls import Background, Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
 
-_DROPPED: Final = re.compile(r"(?i)DROP COLUMN `?(\w+)`?")
-_DROP_COLUMNS: Final = re.compile(
-    r"(?i)ALTER TABLE `([\w-]+\.\w+\.[\w-]+)` (DROP COLUMN `?\w+`?(?:, *DROP COLUMN `?\w+`?)*);?"
-)
 _DATASET: Final = "projects/{project}/datasets/{datasetId}"
 _TABLE: Final = f"{_DATASET}/tables/{{tableId}}"
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
@@ -34,7 +29,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     "bigquery.tables.patch": Requirement("bigquery.tables.update", _TABLE),
     "bigquery.tables.update": Requirement("bigquery.tables.update", _TABLE),
     "bigquery.tables.delete": Requirement("bigquery.tables.delete", _TABLE),
-    "bigquery.jobs.query": Requirement("bigquery.jobs.create", "projects/{project}"),
+    **data_routes.REQUIREMENTS,
     **policy_requirements("bigquery.tables", "bigquery.tables"),
 }
 
@@ -45,9 +40,14 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     return {
         **_dataset_handlers(datasets),
         **_table_handlers(datasets),
-        "bigquery.jobs.query": _query(cloud, datasets),
+        **data_routes.handlers(cloud),
         **policy_handlers(cloud, "bigquery.tables", datasets.table),
     }
+
+
+def background(cloud: LocalCloud) -> Sequence[Background]:
+    """The file of all rows, which is closed with the server."""
+    return [cloud.part(Rows)]
 
 
 def _dataset_handlers(datasets: Datasets) -> dict[str, Handler]:
@@ -112,27 +112,6 @@ def _table_handlers(datasets: Datasets) -> dict[str, Handler]:
         "bigquery.tables.update": update,
         "bigquery.tables.delete": delete,
     }
-
-
-def _query(cloud: LocalCloud, datasets: Datasets) -> Handler:
-    """The one statement that the provider needs: a table's update cannot drop columns."""
-
-    async def query(call: Call) -> JsonObject:
-        statement = str(call.body.get("query") or "")
-        found = _DROP_COLUMNS.fullmatch(statement.strip())
-        if found is None:
-            raise failed_precondition(
-                "not implemented in the local cloud: bigquery.jobs.query of anything but"
-                " ALTER TABLE `PROJECT.DATASET.TABLE` DROP COLUMN …"
-            )
-        table = "projects/{}/datasets/{}/tables/{}".format(*found[1].split("."))
-        cloud.iam.require(call.principal, "bigquery.tables.update", cloud.canonical(table))
-        datasets.drop_columns(cloud.canonical(table), _DROPPED.findall(found[2]))
-        job_id = f"job_{uuid.uuid4()}"
-        reference = {"projectId": cloud.project_id, "jobId": job_id}
-        return {"kind": "bigquery#queryResponse", "jobComplete": True, "jobReference": reference}
-
-    return query
 
 
 def _only(body: JsonObject, fields: tuple[str, ...]) -> JsonObject:

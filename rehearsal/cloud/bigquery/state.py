@@ -15,6 +15,7 @@ from rehearsal.cloud.bigquery.columns import (
     checked_columns,
     columns_of,
 )
+from rehearsal.cloud.bigquery.rows import Rows
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found
 from rehearsal.cloud.field_masks import merge_patched
@@ -60,6 +61,7 @@ class Datasets:
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
         self._store = cloud.store
+        self._rows = cloud.part(Rows)
 
     def create(self, body: JsonObject, creator: str) -> JsonObject:
         """Create an empty dataset."""
@@ -120,6 +122,8 @@ class Datasets:
                 reason="resourceInUse",
             )
         self._store.delete_many(_TABLES, tables)
+        for table in tables:
+            self._rows.drop(table)
         self._store.delete(_DATASETS, name)
         self._cloud.iam.forget(name)
 
@@ -147,6 +151,8 @@ class Datasets:
         }
         _check_columns(table)
         _inherit_expirations(table, dataset)
+        # What a killed process left of a table of this name.
+        self._rows.drop(name)
         return self._save_table(name, table)
 
     def table(self, name: str) -> JsonObject:
@@ -157,11 +163,13 @@ class Datasets:
         """
         table = self._store.get(_TABLES, name)
         if table is not None and self._has_expired(table):
-            self._store.delete(_TABLES, name)
-            self._cloud.iam.forget(name)
+            self._remove_table(name)
             table = None
         if table is None:
             raise not_found(f"Not found: Table {_colon_name(name)}")
+        if "view" not in table:
+            count, size = self._rows.count(name)
+            table |= {"numRows": str(count), "numBytes": str(size)}
         return table
 
     def tables(self, dataset_name: str) -> list[JsonObject]:
@@ -193,11 +201,17 @@ class Datasets:
                 raise invalid_argument(f"Column not found: {column}")
         table["schema"]["fields"] = [known for known in columns if known["name"] not in dropped]
         self._save_table(name, table)
+        self._rows.forget_columns(name, dropped)
 
     def delete_table(self, name: str) -> None:
         """Remove a table."""
         self.table(name)
+        self._remove_table(name)
+
+    def _remove_table(self, name: str) -> None:
         self._store.delete(_TABLES, name)
+        # A killed process may leave rows behind, but never a table without its rows.
+        self._rows.drop(name)
         self._cloud.iam.forget(name)
 
     def _save_dataset(self, name: str, dataset: JsonObject) -> JsonObject:

@@ -1,1 +1,1 @@
-"""Cloud Storage: buckets, and objects without history."""
+"""Cloud Storage: buckets, and objects with their generations."""

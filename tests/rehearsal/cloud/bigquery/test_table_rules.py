@@ -104,7 +104,7 @@ def test_partitions_stay_and_clustering_may_change(bigquery: Any, expect: Any) -
 
 
 def test_columns_are_dropped_by_a_statement(bigquery: Any, expect: Any) -> None:
-    """The provider's way of dropping columns works; any other query names itself unmodelled."""
+    """The provider's way of dropping columns works; legacy SQL names itself unmodelled."""
     expect(bigquery.post(TABLES, json=table()))
     queries = "/bigquery/bigquery/v2/projects/local-proj/queries"
     drop = "ALTER TABLE `local-proj.events.orders` DROP COLUMN n, DROP COLUMN at"
@@ -115,7 +115,8 @@ def test_columns_are_dropped_by_a_statement(bigquery: Any, expect: Any) -> None:
     assert [column["name"] for column in left] == ["id"]
     expect(bigquery.post(queries, json={"query": drop}), 400)
     refused = expect(bigquery.post(queries, json={"query": "SELECT 1"}), 400)["error"]
-    assert refused["status"] == "FAILED_PRECONDITION"
+    assert refused["errors"][0]["reason"] == "invalidQuery"
+    assert "legacy SQL" in refused["message"]
 
 
 def test_a_table_ends_when_its_time_is_up(local_cloud: Any, bigquery: Any, expect: Any) -> None:
