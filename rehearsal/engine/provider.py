@@ -67,12 +67,15 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class DiffResult:
-    """What an update would change: top-level keys, and property paths with their kind."""
+    """What an update would change: top-level keys, and property paths with their kind.
+
+    Without `detailed` the provider does not go into paths.
+    """
 
     changes: bool
     replaces: tuple[str, ...] = ()
     diffs: tuple[str, ...] = ()
-    detailed: Mapping[str, DiffKind] = field(default_factory=dict)
+    detailed: Mapping[str, DiffKind] | None = field(default_factory=dict)
     delete_before_replace: bool = False
 
 

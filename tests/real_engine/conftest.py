@@ -1,4 +1,4 @@
-"""The real `pulumi` with the official providers, against a local cloud; skipped where it is not."""
+"""The real `pulumi`, alone or with the official provider against a local cloud; else skipped."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from pathlib import Path
 import pytest
 from end_to_end.one_stack import OneStack
 from end_to_end.project import Rehearsal
-
-# Nothing may reach the internet: what is not pointed at the local cloud fails at this closed port.
-FENCE = {
-    "HTTPS_PROXY": "http://127.0.0.1:9",
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "NO_PROXY": "127.0.0.1,localhost",
-    "PULUMI_SKIP_UPDATE_CHECK": "true",
-    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-}
+from real_engine.two_engines import FENCE, Engine
 
 
 @pytest.fixture(scope="session")
-def _real_pulumi() -> None:
-    """Skip unless the engine and the gcp provider are installed."""
+def real_pulumi() -> Engine:
+    """The real engine; skip where it is not. It needs no provider plugin."""
     found = shutil.which("pulumi")
     if found is None:
         pytest.skip("there is no `pulumi` on PATH")
+    return Engine("pulumi", Path(found).parent)
+
+
+@pytest.fixture(scope="session")
+def _official_provider(real_pulumi: Engine) -> None:
+    """Skip unless the official gcp provider is installed as well."""
     listed = subprocess.run(
-        [found, "plugin", "ls", "--json"],
+        [str(real_pulumi.folder / "pulumi"), "plugin", "ls", "--json"],
         capture_output=True,
         text=True,
         check=True,
@@ -42,7 +40,7 @@ def _real_pulumi() -> None:
 
 @pytest.fixture
 def pulumi(
-    _real_pulumi: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    _official_provider: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[OneStack]:
     """The sample system, brought up by the embedded engine, for the real one to take over."""
     for name, value in FENCE.items():

@@ -33,7 +33,7 @@ from rehearsal.engine.events import stream
 from rehearsal.engine.events.digest import Digest
 from rehearsal.engine.events.display import Display
 from rehearsal.engine.events.stream import EventLog, Listener
-from rehearsal.engine.executor.deletion import delete_unwanted
+from rehearsal.engine.executor.deletion import destroy
 from rehearsal.engine.executor.executor import Executor
 from rehearsal.engine.executor.refresh import refresh
 from rehearsal.engine.planner.deployment import Deployment
@@ -335,8 +335,7 @@ class Operation:
         executor = self._executor = Executor(deployment)
         if self._kind == "destroy":
             refuse_unknown_targets(deployment, self._kind)
-            await delete_unwanted(deployment, executor, ())
-            await executor.drain()
+            await destroy(deployment, executor)
             return
         await run_program(deployment, executor, self._launcher)
         if deployment.progress.result == "succeeded":

@@ -160,6 +160,14 @@ class EventLog:
             {"metadata": step.metadata(), "status": 0, "steps": self.changes.total()},
         )
 
+    def failure(self, messages: Sequence[str], step: Step) -> None:
+        """Say why a step cannot be done; a preview has no steps that fail, only the reasons."""
+        before = "Preview failed: " if self._is_preview else ""
+        for message in messages:
+            self.diagnostic(f"{before}{message}", urn=step.urn)
+        if not self._is_preview:
+            self.step_failed(step)
+
     def count(self, op: Op) -> None:
         """Count a change for the summary."""
         self.changes[op.value] += 1

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from rehearsal.engine.errors import DeploymentError
 from rehearsal.engine.executor.executor import Executor
 from rehearsal.engine.planner.deployment import Deployment
+from rehearsal.engine.state import states
 from rehearsal.engine.state.states import ResourceState
 from rehearsal.engine.state.steps import Op, Step
 
@@ -36,6 +37,21 @@ async def delete_unwanted(
             return
 
 
+async def destroy(deployment: Deployment, executor: Executor) -> None:
+    """Delete everything, or what the targets allow; what they spare is told of as it is."""
+    await delete_unwanted(deployment, executor, ())
+    await executor.drain()
+    if not deployment.targets.restricts:
+        return
+    for spared in deployment.recorder.remaining():
+        if deployment.progress.stopping.is_set() or spared.urn in deployment.doomed:
+            continue
+        kept = states.copy_of(spared)
+        # As any step of its kind it gets the id when it is done.
+        kept.id = ""
+        await executor.run([Step(Op.SAME, old=spared, new=kept)])
+
+
 def _deletion(state: ResourceState) -> Step:
     if state.pending_replacement:
         return Step(Op.REMOVE_PENDING_REPLACE, old=state)
@@ -60,6 +76,7 @@ def _selected(deployment: Deployment, candidates: list[ResourceState]) -> list[R
             if state.urn in doomed or doomed.isdisjoint(state.required()):
                 continue
             if not targets.with_dependents:
+                deployment.progress.step_failed = True
                 raise DeploymentError(
                     f"Resource '{state.urn}' will be destroyed but was not specified in --target"
                     " list.\nEither include resource in --target list or pass --target-dependents"

@@ -136,7 +136,7 @@ class Executor:
     def _refuse(self, step: Step, message: str) -> None:
         """Give up on a step that was never begun: there is nothing to record."""
         deployment = self._deployment
-        self._report(step, [message])
+        deployment.events.failure([message], step)
         deployment.failed_urns.add(step.urn)
         deployment.progress.step_failed = True
         deployment.progress.fail()
@@ -154,20 +154,12 @@ class Executor:
             deployment.recorder.fail(step, partial, is_in_doubt=is_in_doubt)
         except StateNotSavedError as error:
             deployment.complain_unsaved(_AFTER_STEP, error)
-        self._report(step, messages)
+        deployment.events.failure(messages, step)
         deployment.failed_urns.add(step.urn)
         # All protected resources are to be named in one run.
         refused = step.op is Op.DELETE and step.subject.protect
         deployment.progress.step_failed = True
         deployment.progress.fail(stop=not (deployment.continue_on_error or refused))
-
-    def _report(self, step: Step, messages: Sequence[str]) -> None:
-        deployment = self._deployment
-        for message in messages:
-            text = f"Preview failed: {message}" if deployment.dry_run else message
-            deployment.events.diagnostic(text, urn=step.urn)
-        if not deployment.dry_run:
-            deployment.events.step_failed(step)
 
     def _announce(self, step: Step) -> None:
         deployment = self._deployment

@@ -58,12 +58,14 @@ class _Refresher:
                 try:
                     await self._read(step, old, new)
                 except (ProviderError, DeploymentError) as error:
-                    deployment.events.diagnostic(str(error), urn=old.urn)
-                    deployment.events.step_failed(step)
+                    deployment.events.failure([str(error)], step)
                     deployment.progress.step_failed = True
                     deployment.progress.fail(stop=False)
                     return old
-        if self._counted and not step.is_internal and step.refreshed_as:
+        if not self._counted:
+            # Part of an update it is told of as what it is, not as what it found.
+            step.refreshed_as = None
+        elif not step.is_internal and step.refreshed_as:
             deployment.events.count(step.refreshed_as)
         deployment.events.step_finished(step)
         return step.new

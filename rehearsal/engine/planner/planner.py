@@ -122,6 +122,8 @@ class Planner:
             return Plan(state, (Step(Op.SAME, new=state, skipped=True),))
         kept = states.copy_of(old)
         kept.urn, kept.parent, kept.aliases = state.urn, state.parent, state.aliases
+        # As any step of its kind it gets the id when it is done.
+        kept.id = ""
         if not self._deployment.registered.get(kept.provider_urn):
             kept.provider = state.provider or kept.provider
         return Plan(kept, (Step(Op.SAME, old=old, new=kept),), old_urn)
@@ -270,7 +272,7 @@ class Planner:
         ):
             return DiffResult(changes=True, replaces=("provider",), diffs=("provider",))
         if diff.changes and state.replace_on_changes:
-            changed = tuple(diff.detailed) or diff.diffs
+            changed = tuple(diff.detailed or ()) or diff.diffs
             hit = tuple(
                 path
                 for path in changed

@@ -1,13 +1,15 @@
-"""The package `pulumi` itself: references to other stacks' outputs."""
+"""The package `pulumi` itself: references to other stacks, and values kept in the state."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from rehearsal.engine.errors import CommandFailedError
-from rehearsal.engine.provider import CheckResult, DiffResult, ProviderError
+from rehearsal.engine.errors import CommandFailedError, DeploymentError
+from rehearsal.engine.plugins.hosting import with_secret_outputs
+from rehearsal.engine.provider import CheckFailure, CheckResult, DiffResult, ProviderError
 from rehearsal.engine.state.states import ResourceState
 from rehearsal.engine.values import urns
 from rehearsal.engine.values.property_values import (
@@ -18,6 +20,8 @@ from rehearsal.engine.values.property_values import (
     plain_properties,
 )
 
+_STASH: Final = "pulumi:index:Stash"
+_INPUT_OF: Final[Mapping[str, str]] = {urns.STACK_REFERENCE_TYPE: "name", _STASH: "input"}
 _READ_OUTPUTS: Final = "pulumi:pulumi:readStackOutputs"
 _GET_RESOURCE: Final = "pulumi:pulumi:getResource"
 StackOutputs = Callable[[str], EngineProperties]
@@ -25,7 +29,7 @@ ResourceLookup = Callable[[str], ResourceState | None]
 
 
 class BuiltinHost:
-    """Serves `pulumi:pulumi:StackReference` and its relatives."""
+    """Serves `pulumi:pulumi:StackReference`, `pulumi:index:Stash` and their relatives."""
 
     def __init__(self, stack_outputs: StackOutputs, registered: ResourceLookup) -> None:
         """Take the ways to look up another stack's outputs and a resource of this run."""
@@ -35,37 +39,58 @@ class BuiltinHost:
     async def check(
         self, state: ResourceState, olds: EngineProperties | None
     ) -> tuple[EngineProperties, CheckResult]:
-        """Accept any inputs: there is nothing to complete."""
+        """Take the one input that each of the types has."""
         del olds
-        return state.inputs, CheckResult(plain_properties(state.inputs))
+        known = _INPUT_OF.get(state.type)
+        if known is None:
+            raise DeploymentError(f"unrecognized resource type '{state.type}'", state.urn)
+        failures = [
+            CheckFailure(f'unknown property "{key}"', key) for key in state.inputs if key != known
+        ]
+        if known not in state.inputs:
+            failures.append(CheckFailure(f'missing required property "{known}"', known))
+        return state.inputs, CheckResult(plain_properties(state.inputs), tuple(failures))
 
     async def diff(
         self, old: ResourceState, news: EngineProperties, ignored: Sequence[str]
     ) -> DiffResult:
-        """Replace on any difference."""
+        """Update a stash whose input differs; another reference is another resource."""
         del ignored
         keys = differing_keys(old.inputs, news)
-        return DiffResult(changes=bool(keys), diffs=keys, replaces=keys)
+        if old.type == _STASH:
+            return DiffResult(changes=bool(keys), diffs=keys, detailed=None)
+        return DiffResult(changes=bool(keys), replaces=keys, detailed=None)
 
     async def create(self, state: ResourceState, *, preview: bool) -> tuple[str, EngineProperties]:
-        """Refuse: a stack reference is read, never created."""
-        del preview
-        raise ProviderError(f"resources of type {state.type} cannot be created")
+        """Fill a stash; a stack reference is read, never created."""
+        if state.type != _STASH:
+            raise ProviderError(f"resources of type {state.type} cannot be created")
+        given = state.inputs["input"]
+        outputs = with_secret_outputs(state, {"input": given, "output": given})
+        return "" if preview else str(uuid.uuid4()), outputs
 
     async def update(
         self, old: ResourceState, new: ResourceState, *, preview: bool
     ) -> EngineProperties:
-        """Refuse: a stack reference never changes in place."""
-        del old, preview
-        raise ProviderError(f"resources of type {new.type} cannot be updated")
+        """Note the new input of a stash, which goes on to hold what it was made with."""
+        del preview
+        if new.type != _STASH:
+            raise ProviderError(f"resources of type {new.type} cannot be updated")
+        stashed: EngineProperties = {
+            "input": new.inputs["input"],
+            "output": old.outputs.get("output"),
+        }
+        return with_secret_outputs(new, stashed)
 
     async def delete(self, state: ResourceState) -> None:
-        """Forget a reference."""
+        """Forget a reference, or what was stashed."""
 
     async def read(
         self, state: ResourceState
     ) -> tuple[str, EngineProperties, EngineProperties] | None:
-        """Read the outputs of the stack that a reference names."""
+        """Read the outputs of the stack that a reference names; a stash is what is recorded."""
+        if state.type == _STASH:
+            return state.id, state.outputs, state.inputs
         if state.type != urns.STACK_REFERENCE_TYPE:
             raise ProviderError(f"unrecognized resource type '{state.type}'")
         name = str(plain(state.inputs.get("name", state.id)))

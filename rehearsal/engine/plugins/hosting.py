@@ -28,6 +28,7 @@ from rehearsal.engine.state.states import ResourceState
 from rehearsal.engine.values import urns
 from rehearsal.engine.values.property_values import (
     EngineProperties,
+    EngineValue,
     as_secret,
     differing_keys,
     has_unknowns,
@@ -187,11 +188,11 @@ class ProviderHost:
                 timeout_s=state.timeout("create"),
             )
         except ResourceInitFailedError as error:
-            error.outputs = secretive(state, error.outputs)  # type: ignore[assignment, arg-type]
+            error.outputs = secretive(state, error.outputs)  # type: ignore[assignment]
             raise
         if not result.id and not preview:
             raise ProviderError("the provider returned no id for the new resource")
-        return result.id, secretive(state, result.outputs)  # type: ignore[arg-type]
+        return result.id, secretive(state, result.outputs)
 
     async def update(
         self, old: ResourceState, new: ResourceState, *, preview: bool
@@ -214,9 +215,9 @@ class ProviderHost:
                 timeout_s=new.timeout("update"),
             )
         except ResourceInitFailedError as error:
-            error.outputs = secretive(new, error.outputs)  # type: ignore[assignment, arg-type]
+            error.outputs = secretive(new, error.outputs)  # type: ignore[assignment]
             raise
-        return secretive(new, outputs)  # type: ignore[arg-type]
+        return secretive(new, outputs)
 
     async def read(
         self, state: ResourceState
@@ -355,10 +356,17 @@ class Hosts:
         await asyncio.gather(*(host.close() for host in self._made), return_exceptions=True)
 
 
-def secretive(state: ResourceState, outputs: EngineProperties) -> EngineProperties:
-    """Mark outputs as secret that inputs or the program declare so; never the id."""
-    marked = mark_secrets(outputs, state.inputs)
+def with_secret_outputs(
+    state: ResourceState, outputs: Mapping[str, EngineValue]
+) -> EngineProperties:
+    """Make those outputs secret of which the program says so; never the id."""
+    marked = dict(outputs)
     for key in state.additional_secret_outputs:
         if key in marked and key != "id":
             marked[key] = as_secret(marked[key])
     return marked
+
+
+def secretive(state: ResourceState, outputs: Mapping[str, EngineValue]) -> EngineProperties:
+    """Mark the plain outputs of a provider as secret that inputs or the program declare so."""
+    return with_secret_outputs(state, mark_secrets(outputs, state.inputs))
