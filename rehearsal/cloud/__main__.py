@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from rehearsal.cloud.control import PORT_TAKEN_CODE
+from rehearsal.cloud.control import PORT_TAKEN_CODE, PORT_TAKEN_LINE
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.iam.propagation import Propagation
 from rehearsal.cloud.info import CloudError, CloudInfo, PortTaken, ServerLock, recorded
@@ -76,7 +76,7 @@ def main() -> int:
         try:
             asyncio.run(_serve(arguments))
         except PortTaken as error:
-            _say(f"{error}\nport taken: {error.port}")
+            _say(f"{error}\n{PORT_TAKEN_LINE.format(port=error.port)}")
             return PORT_TAKEN_CODE
         except (ApiError, CloudError) as error:
             _say(str(error))

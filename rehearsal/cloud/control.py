@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ __all__ = ["CloudError", "CloudInfo", "PortTaken", "recorded", "start", "status"
 LOG_FILE: Final = "server.log"
 # `__main__` ends with it when one of its ports is taken.
 PORT_TAKEN_CODE: Final = 98
+PORT_TAKEN_LINE: Final = "port taken: {port}"
+_TAKEN: Final = re.compile(rf"^{PORT_TAKEN_LINE.format(port='([0-9]+)')}$", re.MULTILINE)
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.02
@@ -112,8 +115,8 @@ def _started(data_dir: Path, arguments: list[str]) -> CloudInfo:
     process.kill()
     code = process.wait()
     said = log_path.read_bytes()[begins_at:].decode(errors="replace").strip()
-    if code == PORT_TAKEN_CODE:
-        raise PortTaken(int(said.splitlines()[-1].rpartition(" ")[2]))
+    if code == PORT_TAKEN_CODE and (port := _TAKEN.search(said)):
+        raise PortTaken(int(port[1]))
     reason = said.splitlines()[-1] if said else f"exit code {code}"
     raise CloudError(f"the local cloud did not start: {reason}")
 

@@ -26,9 +26,8 @@ class PortTaken(CloudError):  # noqa: N818 - a fact about a port
 
     def __init__(self, port: int) -> None:
         super().__init__(
-            f"port {port} on {HOST} is taken by another process; end that process, or remove"
-            f" {_INFO_FILE} from the local cloud's folder to choose new ports (deployed addresses"
-            " then change)"
+            f"port {port} on {HOST} is taken by another process, and what is deployed is known at"
+            " that address: end that process"
         )
         self.port = port
 

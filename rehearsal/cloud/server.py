@@ -35,8 +35,9 @@ class Server:
             opening.push_async_callback(listener.close)
             require_free(cloud.pubsub_port)
             for background in all_background(cloud):
-                await background.start()
+                # Before it starts: what a failing start has opened is closed as well.
                 opening.push_async_callback(background.stop)
+                await background.start()
             self._open = opening.pop_all()
         return self
 

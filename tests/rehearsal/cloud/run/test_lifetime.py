@@ -125,3 +125,24 @@ http.server.ThreadingHTTPServer(
     ("127.0.0.1", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler
 ).serve_forever()
 """
+
+
+def test_a_services_port_that_is_taken_is_named_and_nothing_stays_open(
+    start_cloud: Callable[..., Any], run_on: Any, echo_source: str, tmp_path: Path
+) -> None:
+    """A cloud that cannot open one of its services' URLs closes those it has opened."""
+    with start_cloud() as cloud:
+        cloud.enable("run", "artifactregistry")
+        run = run_on(cloud)
+        image = run.push({"main.py": echo_source})
+        uris = [run.create(name, run.template(image))["response"]["uri"] for name in ("a", "b")]
+    ports = [int(uri.rpartition(":")[2]) for uri in uris]
+    with socket.socket() as foreign:
+        foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        foreign.bind(("127.0.0.1", ports[1]))
+        foreign.listen()
+        with pytest.raises(control.PortTaken, match=str(ports[1])):
+            control.start(tmp_path / "cloud", project_id="local-proj")
+    assert "Unclosed" not in (tmp_path / "cloud" / "server.log").read_text()
+    with start_cloud() as cloud:
+        assert [run_on(cloud).call(uri).status_code for uri in uris] == [200, 200]
