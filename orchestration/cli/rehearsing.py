@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 
 from orchestration.cli.console import output
 from orchestration.environments import Environment, TargetName
 from orchestration.errors import UsageError
 from orchestration.settings import Settings
 from orchestration.targets.local import DEFAULT_PROJECT, LocalTarget, running_cloud, stop_cloud_of
+from orchestration.targets.local_logs import lines_of
 
 PROPAGATION_MODES = ("seeded", "none", "realistic", "flickering")
 
@@ -76,3 +78,25 @@ def stop_cloud(env: str, *, as_json: bool) -> None:
         output().print(f"stopped the local cloud of {env} and its services; what they hold is kept")
     else:
         output().print(f"the local cloud of {env} does not run")
+
+
+def show_service_log(
+    env: str, service: str, revision: str, instance: str, *, last: int, as_json: bool
+) -> None:
+    """Print the last lines of what a service's revision has written; `last` 0 prints all.
+
+    Raises:
+        UsageError: no such service or revision has written anything.
+    """
+    environment = Environment(env, Settings.from_environment())
+    lines = lines_of(environment, service, revision=revision, instance=instance)
+    lines = lines[-last:] if last else lines
+    if as_json:
+        for line in lines:
+            sys.stdout.write(line.model_dump_json() + "\n")
+        return
+    if lines:
+        output().print(f"revision {lines[-1].revision}")
+    for line in lines:
+        at = datetime.fromisoformat(line.at).astimezone()
+        sys.stdout.write(f"{at:%H:%M:%S.%f}"[:-3] + f"  {line.instance:8}  {line.text}\n")

@@ -80,6 +80,25 @@ def log(
         show_log(env, selection, as_json=as_json)
 
 
+@app.command()
+def logs(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    env: EnvironmentName,
+    revision: Annotated[
+        str, typer.Option(help="The revision; by default the one that wrote last.")
+    ] = "",
+    instance: Annotated[str, typer.Option(help="Only the instance whose id begins so.")] = "",
+    last: Annotated[int, typer.Option(min=0, help="Only so many, the latest; 0 for all.")] = 50,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a service in it has written, line by line, with time and instance."""
+    from orchestration.cli.rehearsing import show_service_log
+
+    with reported(as_json=as_json, debug=debug):
+        show_service_log(env, service, revision, instance, last=last, as_json=as_json)
+
+
 @faults.command("set")
 def set_faults(
     file: Annotated[Path, typer.Argument(help="A YAML file of fault rules.")],

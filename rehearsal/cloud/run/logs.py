@@ -112,6 +112,13 @@ class Logs:
         paths = list(self._folder.glob(f"*/{service}/{revision}{_SUFFIX}"))
         return RevisionLog(paths[0]) if paths else None
 
+    def revisions(self) -> dict[str, list[str]]:
+        """Return the revisions of each service whose logs there are, the latest one last."""
+        known: dict[str, list[str]] = {}
+        for path in sorted(self._folder.glob(f"*/*/*{_SUFFIX}"), key=_written_at):
+            known.setdefault(path.parent.name, []).append(path.stem)
+        return known
+
 
 def _older(path: Path) -> Path:
     return path.with_suffix(_OLDER_SUFFIX)
