@@ -21,7 +21,8 @@ from rehearsal.cloud.info import CloudInfo
 from rehearsal.cloud.tokens import Tokens
 
 LOCATION = "/run/v2/projects/local-proj/locations/europe-west1"
-# Answers what it sees; `/crash` ends it, `/slow` takes its time, `/echo` returns the body.
+# Answers what it sees; `/crash` ends it, `/slow` takes its time, `/headers` tells what came,
+# `/large` is large, and what is posted comes back.
 ECHO_SERVICE = """
 import http.server, json, os, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +32,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os._exit(3)
         if self.path == "/slow":
             time.sleep(3)
+        if self.path == "/headers":
+            return self.answer(json.dumps(dict(self.headers)).encode())
+        if self.path == "/large":
+            return self.answer(b"x" * (32 * 1024 * 1024 + 1))
         self.answer(json.dumps(dict(os.environ) | {"PID": str(os.getpid())}).encode())
     def do_POST(self):
         if self.headers.get("Transfer-Encoding") == "chunked":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 SERVICE = "/run/v2/projects/local-proj/locations/europe-west1/services/worker"
 
@@ -90,3 +94,103 @@ def test_requests_wait_for_an_instance_that_restarts(
     wait_until(lambda: run.call(uri).status_code == 200)
     after = run.environment(uri)
     assert after["PID"] != before
+
+
+def test_a_grant_taken_away_closes_the_service_again(run: Any, uri: str, local_cloud: Any) -> None:
+    """The token is as good as before; its owner may no longer call."""
+    email = local_cloud.account("caller")
+    headers = run.token(uri, email)
+    local_cloud.grant(SERVICE, "roles/run.invoker", f"serviceAccount:{email}")
+    assert get(uri, headers) == 200
+    body = {"policy": {"bindings": []}}
+    assert local_cloud.deployer.post(f"{SERVICE}:setIamPolicy", json=body).status_code == 200
+    assert get(uri, headers) == 403
+
+
+def test_a_token_must_be_googles_and_fresh(run: Any, uri: str, local_cloud: Any) -> None:
+    """Another issuer, a token of another key, a changed one and an expired one are all refused."""
+    good = run.token(uri)
+    head, claims, signature = good["Authorization"].removeprefix("Bearer ").split(".")
+    other = run.token(uri, "someone@else.test")["Authorization"].split(".")[1]
+    assert get(uri, {"Authorization": f"Bearer {head}.{other}.{signature}"}) == 401
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    now = int(time.time())
+    forged = {"aud": uri, "email": "developer@local.test", "exp": now + 60, "iat": now}
+    for issuer in ("https://accounts.google.com", "https://elsewhere.example"):
+        token = jwt.encode(forged | {"iss": issuer}, key, "RS256")
+        assert get(uri, {"Authorization": f"Bearer {token}"}) == 401
+    refused = httpx.get(uri, headers={"Authorization": f"Bearer {head}"}, trust_env=False)
+    assert refused.headers["WWW-Authenticate"].startswith('Bearer error="invalid_token"')
+    assert claims
+    assert get(uri, good) == 200
+    local_cloud.clock.ahead_s += 3601
+    assert get(uri, good) == 401
+
+
+def test_the_other_header_leaves_the_usual_one_to_the_service(run: Any, uri: str) -> None:
+    """`X-Serverless-Authorization` is checked alone; the checked token loses its signature."""
+    token = run.token(uri)["Authorization"]
+    serverless = {"X-Serverless-Authorization": token, "Authorization": "Basic of-its-own"}
+    assert seen_by_service(uri, serverless)["Authorization"] == "Basic of-its-own"
+    passed = seen_by_service(uri, {"Authorization": token})["Authorization"]
+    assert passed == token.rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE"
+    spoiled = {"X-Serverless-Authorization": "Bearer nonsense", "Authorization": token}
+    assert get(uri, spoiled) == 401
+
+
+def test_a_public_service_sees_headers_as_they_were_sent(uri: str, local_cloud: Any) -> None:
+    """Nobody looks at a token there but the service itself; a trace is begun or continued."""
+    local_cloud.grant(SERVICE, "roles/run.invoker", "allUsers")
+    seen = seen_by_service(uri, {"Authorization": "Bearer a.b.c", "X-Forwarded-For": "10.0.0.1"})
+    assert seen["Authorization"] == "Bearer a.b.c"
+    assert seen["X-Forwarded-For"] == "10.0.0.1,127.0.0.1"
+    assert seen["traceparent"].split("-")[1] == seen["X-Cloud-Trace-Context"].partition("/")[0]
+
+
+def test_a_service_that_lets_nobody_in_is_not_found(run: Any, echo: str, uri: str) -> None:
+    """Neither without ingress nor without its URL does anything reach an instance."""
+    for closed in ({"ingress": "INGRESS_TRAFFIC_NONE"}, {"defaultUriDisabled": True}):
+        run.patch("worker", run.template(echo) | closed)
+        assert run.call(uri).status_code == 404
+    run.patch("worker", run.template(echo) | {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"})
+    assert run.call(uri).status_code == 200
+
+
+def test_a_refusal_shows_the_path_harmlessly(uri: str) -> None:
+    """What a caller writes into the path stays text on Google's page."""
+    page = httpx.get(f"{uri}/<script>x</script>", trust_env=False)
+    assert page.status_code == 403
+    assert "<script>" not in page.text
+    assert "Your client does not have permission to get URL" in page.text
+
+
+def test_requests_and_answers_have_a_size(run: Any, uri: str) -> None:
+    """Beyond 32 MiB a request is refused, whether it says its length or not; so is an answer."""
+    headers = run.token(uri) | {"Content-Length": str(32 * 1024 * 1024 + 1)}
+    with socket.create_connection(("127.0.0.1", int(uri.rpartition(":")[2]))) as connection:
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        connection.sendall(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
+        assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
+    chunks = (b"x" * 1024 * 1024 for _ in range(33))
+    try:
+        code = run.call(uri, method="POST", content=chunks).status_code
+    except httpx.TransportError:
+        # The answer came, and the connection went, while the rest was still being sent.
+        code = 413
+    assert code == 413
+    large = run.call(uri, "/large")
+    assert large.status_code == 500
+    assert "Response size was too large" in large.text
+
+
+def test_an_upgrade_is_refused_loudly(run: Any, uri: str) -> None:
+    """WebSockets are not modelled, and nobody has to find out by a hanging connection."""
+    headers = run.token(uri) | {"Upgrade": "websocket", "Connection": "Upgrade"}
+    assert get(uri, headers) == 501
+
+
+def seen_by_service(uri: str, headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers that arrive at the service."""
+    answer = httpx.get(f"{uri}/headers", headers=headers, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())

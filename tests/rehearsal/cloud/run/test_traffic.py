@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from rehearsal.cloud.errors import ApiError
@@ -115,3 +116,50 @@ def test_pinned_traffic_survives_a_restart(
         uri = run.patch("worker", changed)["response"]["uri"]
     with start_cloud() as cloud:
         assert run_on(cloud).environment(uri)["K_REVISION"] == old
+
+
+def test_a_tag_leads_to_its_revision_alone(run: Any, echo: str, expect: Callable[..., Any]) -> None:
+    """A new revision without traffic is tried on a URL of its own, with a token for the service."""
+    first = run.create("worker", run.template(echo))["response"]
+    old = first["latestReadyRevision"].rpartition("/")[2]
+    changed = run.template(echo, env=[{"name": "X", "value": "2"}])
+    blue = {"type": LATEST, "tag": "blue"}
+    traffic = [{"type": NAMED, "revision": old, "percent": 100}, blue]
+    service = run.patch("worker", changed | {"traffic": traffic})["response"]
+    assert service["traffic"] == traffic
+    named, tagged = service["trafficStatuses"]
+    assert named == traffic[0]
+    assert tagged == blue | {"uri": tagged["uri"]}
+    assert service["urls"] == [service["uri"]] != [tagged["uri"]]
+    new = service["latestReadyRevision"].rpartition("/")[2]
+    headers = run.token(service["uri"])
+    seen = expect(httpx.get(tagged["uri"], headers=headers, trust_env=False))
+    assert seen["K_REVISION"] == new
+    assert run.environment(service["uri"])["K_REVISION"] == old
+    meant_for_tag = run.token(tagged["uri"])
+    assert httpx.get(tagged["uri"], headers=meant_for_tag, trust_env=False).status_code == 401
+    assert httpx.get(tagged["uri"], trust_env=False).status_code == 403
+    run.patch("worker", changed)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(tagged["uri"], headers=headers, trust_env=False)
+
+
+def test_tags_keep_their_urls_over_a_restart(
+    start_cloud: Callable[..., Any], run_on: Any, echo_source: str
+) -> None:
+    """A revision that only a tag reaches starts with its first request, where it was before."""
+    with start_cloud() as cloud:
+        cloud.enable("run", "artifactregistry", "pubsub")
+        run = run_on(cloud)
+        image = run.push({"main.py": echo_source})
+        first = run.create("worker", run.template(image))["response"]
+        old = first["latestReadyRevision"].rpartition("/")[2]
+        traffic = [{"percent": 100}, {"type": NAMED, "revision": old, "tag": "old"}]
+        changed = run.template(image, env=[{"name": "X", "value": "2"}]) | {"traffic": traffic}
+        service = run.patch("worker", changed)["response"]
+        uri = service["trafficStatuses"][1]["uri"]
+    with start_cloud() as cloud:
+        run = run_on(cloud)
+        assert run.get("worker")["trafficStatuses"] == service["trafficStatuses"]
+        answer = httpx.get(uri, headers=run.token(service["uri"]), trust_env=False, timeout=20)
+        assert answer.json()["K_REVISION"] == old
