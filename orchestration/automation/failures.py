@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pulumi.automation import CommandError, ConcurrentUpdateError
 
 from orchestration.automation.events import EventReader
 from orchestration.errors import StackFailed, StackLocked
+
+# How Pulumi refuses a passphrase (its `passphrase` secrets manager).
+_INCORRECT: Final = "incorrect passphrase"
+_ENCRYPTED_OTHERWISE: Final = (
+    "Pulumi.{stack}.yaml was made with another passphrase: bring that one back (a rehearsal keeps"
+    " its own in .conductor/ENV/passphrase), or remove the file if nothing of the stack is left"
+)
 
 
 def failure(stack: str, error: CommandError, reader: EventReader) -> StackFailed:
@@ -21,6 +30,7 @@ def failure(stack: str, error: CommandError, reader: EventReader) -> StackFailed
     return StackFailed(
         f"stack {stack}: {_gist(lines[0])}{more}",
         stack=stack,
+        hint=_ENCRYPTED_OTHERWISE.format(stack=stack) if _INCORRECT in lines[0] else "",
         failures={
             name: "\n".join(messages) for name, messages in reader.failures.by_resource.items()
         },

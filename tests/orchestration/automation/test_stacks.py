@@ -76,6 +76,19 @@ def test_predictions_of_other_stacks_reach_previews_only(tiny_project: TinyProje
     assert operations.up(STACK).outputs["upstream"] == ""
 
 
+def test_another_passphrase_is_refused_with_the_ways_out(tiny_project: TinyProject) -> None:
+    """Bad input: the file that it does not fit is named, and stays as it is."""
+    tiny_project.program(ONE_THING)
+    tiny_project.operations().up(STACK)
+    file = tiny_project.root / "environments" / f"Pulumi.{STACK}.yaml"
+    before = file.read_bytes()
+    tiny_project.passphrase_file.write_text("another")
+    with pytest.raises(StackFailed, match="incorrect passphrase") as refused:
+        tiny_project.operations().up(STACK)
+    assert file.name in refused.value.hint
+    assert file.read_bytes() == before
+
+
 def test_recorded_outputs_are_read_without_an_operation(tiny_project: TinyProject) -> None:
     """0.14: a skipped phase works from what is recorded; a stack never made has nothing."""
     tiny_project.program('pulumi.export("images", {"cart": "cart@sha256:1"})')
