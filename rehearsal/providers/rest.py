@@ -205,9 +205,11 @@ class RestClient:
             json=call.body,
             headers={"Authorization": f"Bearer {self._token}"},
             trace_request_ctx=sendings,
+            # A redirect could lead away from this machine, with the token.
+            allow_redirects=False,
         ) as response:
             raw = await response.text()
-        if response.status >= 400:  # noqa: PLR2004 - HTTP's first error code.
+        if response.status >= 300:  # noqa: PLR2004 - HTTP's first code that is no success.
             is_after_lost_reply |= sendings.count > 1
             raise _refusal(response.status, raw, is_after_lost_reply=is_after_lost_reply)
         return _json_object(raw)

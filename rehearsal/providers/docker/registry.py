@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import aiohttp
 
 from rehearsal.engine.provider import ProviderError
 from rehearsal.providers.docker.oci import MANIFEST_TYPE, Blob, Image
+from rehearsal.providers.loopback import is_loopback_url
 
 _REFERENCE: Final = re.compile(
     r"^(?P<host>[^/]+)/(?P<path>[a-z0-9][a-z0-9._/-]*?)"
@@ -57,11 +57,7 @@ def parse_reference(name: str) -> Reference:
 
 def is_local(host: str) -> bool:
     """Tell whether a registry is on this machine."""
-    name = host.rpartition(":")[0] if ":" in host else host
-    try:
-        return name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return is_loopback_url(f"http://{host}/")
 
 
 def _basic_auth(username: str, password: str) -> str:
@@ -120,10 +116,13 @@ class Registry:
             return
         uploads = f"{self._base_url}{path}/blobs/uploads/"
         _, location = await self._send(session, "POST", uploads)
+        upload = urljoin(uploads, location)
+        if not is_loopback_url(upload):
+            raise ProviderError(f"the registry sends the image to {upload}, not to this machine")
         await self._send(
             session,
             "PUT",
-            urljoin(uploads, location),
+            upload,
             params={"digest": blob.digest},
             data=blob.content,
             headers={"Content-Type": "application/octet-stream"},
@@ -146,7 +145,13 @@ class Registry:
             is_last = attempt == _ATTEMPTS - 1
             try:
                 async with session.request(
-                    method, url, data=data, params=params, headers=headers
+                    method,
+                    url,
+                    data=data,
+                    params=params,
+                    headers=headers,
+                    # A redirect could lead away from this machine, with the credentials.
+                    allow_redirects=False,
                 ) as response:
                     problem = (await response.text())[:300]
                     status = response.status
@@ -155,7 +160,7 @@ class Registry:
                 if is_last:
                     raise ProviderError(f"the registry did not answer: {error}") from error
             else:
-                if status < 400 or (status == _ABSENT and is_absence_fine):  # noqa: PLR2004 - errors start here.
+                if status < 300 or (status == _ABSENT and is_absence_fine):  # noqa: PLR2004 - redirects and errors start here.
                     return status, location
                 if status not in _TRANSIENT or is_last:
                     raise ProviderError(

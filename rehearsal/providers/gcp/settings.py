@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from rehearsal.engine.provider import CheckFailure, Properties, ProviderError
+from rehearsal.providers.loopback import is_loopback_url
 from rehearsal.providers.properties import optional_text
 
 _SUFFIX = "CustomEndpoint"
@@ -56,8 +55,7 @@ class Settings:
 
 def endpoint_problem(url: str) -> str | None:
     """Say why an endpoint is refused, if it is."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not _is_loopback(parts.hostname or ""):
+    if not is_loopback_url(url):
         return (
             f"{url!r} is not on this machine: the embedded engine talks to the local cloud only; "
             "use a real pulumi for Google Cloud"
@@ -65,15 +63,6 @@ def endpoint_problem(url: str) -> str | None:
     if not url.endswith("/"):
         return f"{url!r} must end with a slash"
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_endpoints(inputs: Properties) -> tuple[CheckFailure, ...]:

@@ -202,9 +202,18 @@ def test_link_out_of_the_context_is_refused(context: Path, tmp_path: Path) -> No
         read_context(context)
 
 
-def test_registry_elsewhere_is_refused(context: Path) -> None:
+@pytest.mark.parametrize(
+    "host",
+    [
+        "europe-west1-docker.pkg.dev",
+        "localhost.example.com:5000",
+        "127.0.0.1:80@example.com",
+        "0.0.0.0:5000",
+    ],
+)
+def test_registry_elsewhere_is_refused(context: Path, host: str) -> None:
     """The embedded engine pushes to this machine only (0.12)."""
-    news = {**inputs_for(context), "imageName": "europe-west1-docker.pkg.dev/p/images/worker"}
+    news = {**inputs_for(context), "imageName": f"{host}/p/images/worker"}
     provider = DockerProvider()
     with pytest.raises(ProviderError, match="not on this machine"):
         asyncio.run(

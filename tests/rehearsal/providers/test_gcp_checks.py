@@ -224,6 +224,17 @@ def test_unknown_inputs_are_tolerated_everywhere(type_: str) -> None:
         "https://pubsub.googleapis.com/v1/",
         "http://10.0.0.1:80/pubsub/v1/",
         "http://localhost.example.com/pubsub/v1/",
+        "http://127.0.0.1.example.com/pubsub/v1/",
+        "http://127.0.0.1@example.com/pubsub/v1/",
+        "http://127.0.0.1:80@example.com/pubsub/v1/",
+        "http://127.0.0.1\\@example.com/pubsub/v1/",
+        "http://[::2]/pubsub/v1/",
+        "http://0.0.0.0:80/pubsub/v1/",
+        "http://2130706433.example.com/pubsub/v1/",
+        "http://127.0.0.1:port/pubsub/v1/",
+        "ftp://127.0.0.1/pubsub/v1/",
+        "127.0.0.1/pubsub/v1/",
+        "http:///pubsub/v1/",
         "http://127.0.0.1:80/pubsub/v1",
     ],
 )
@@ -235,6 +246,21 @@ def test_endpoint_elsewhere_is_refused(url: str) -> None:
     assert [failure.property for failure in result.failures] == ["pubsubCustomEndpoint"]
     with pytest.raises(ProviderError, match="gcp:pubsubCustomEndpoint"):
         asyncio.run(provider.configure(inputs, {}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/v1/",
+        "http://127.9.9.9/v1/",
+        "http://[::1]:1/v1/",
+        "https://localhost/v1/",
+    ],
+)
+def test_endpoint_on_this_machine_is_taken(url: str) -> None:
+    """Loopback has more than one address."""
+    result = asyncio.run(GcpProvider().check_config({"pubsubCustomEndpoint": url}))
+    assert result.failures == ()
 
 
 def test_type_or_function_that_is_not_there_is_declined_by_name() -> None:

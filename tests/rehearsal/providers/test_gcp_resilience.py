@@ -129,6 +129,21 @@ def test_lasting_failures_are_reported_at_once(code: int) -> None:
     with_answers([refusal(code, "No.")], scenario)
 
 
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(code: int) -> None:
+    """It could lead away from this machine, and the token with it."""
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=code, headers={"Location": "/elsewhere"})
+
+    async def scenario(url: str, seen: list[str]) -> None:
+        with pytest.raises(ProviderError, match=f"Error {code}"):
+            await topic_created(url)
+        assert seen == ["PUT /v1/projects/p/topics/orders"]
+
+    with_answers([answer], scenario)
+
+
 def test_creation_whose_reply_was_lost_is_found_again() -> None:
     """When only the reply got lost, the conflict on the second try is our own resource."""
 
