@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import ApiError, aborted, not_found
+from rehearsal.cloud.errors import ApiError, aborted, failed_precondition, not_found
 from rehearsal.cloud.faults.injector import operation_fault
 from rehearsal.cloud.store import Store
 
@@ -56,6 +56,16 @@ class Operations:
         self._store.put(_KIND, name, body)
         return body
 
+    def accepted(
+        self, parent: str, response: JsonObject, *, metadata: JsonObject, name: str = ""
+    ) -> JsonObject:
+        """Record an operation that is done when it is asked for, and return what came before.
+
+        Google answers so what takes a moment: clients must poll. Arguments as of `finished`.
+        """
+        operation = self.finished(parent, response, metadata=metadata, name=name)
+        return _body(operation["name"], metadata)
+
     def start(
         self,
         parent: str,
@@ -77,23 +87,44 @@ class Operations:
         self._tasks[name] = asyncio.create_task(self._run(name, body, work), name=name)
         return body
 
-    def get(self, name: str) -> JsonObject:
+    def get(self, name: str, package: str = "") -> JsonObject:
         """Return an operation as it stands.
+
+        Args:
+            name: Its full name.
+            package: Of the API's messages; operations of other APIs may have the same names.
 
         Raises:
             ApiError: 404.
         """
         body = self._store.get(_KIND, name)
-        if body is None:
+        if body is None or not _is_of(body, package):
             raise not_found(f"Operation '{name}' was not found.")
         return body
 
-    async def wait(self, name: str) -> JsonObject:
-        """Return the operation once it is done."""
+    def below(self, parent: str, package: str) -> list[JsonObject]:
+        """All operations of a parent that are of an API, by name."""
+        found = self._store.items(_KIND, f"{parent}/operations/")
+        return [body for _, body in found if _is_of(body, package)]
+
+    def delete(self, name: str, package: str) -> None:
+        """Forget an operation that is done; what it did stays.
+
+        Raises:
+            ApiError: 404; 400 while it runs.
+        """
+        if not self.get(name, package)["done"]:
+            raise failed_precondition(f"Operation '{name}' is not done.")
+        self._store.delete(_KIND, name)
+
+    async def wait(
+        self, name: str, package: str = "", timeout_s: float | None = None
+    ) -> JsonObject:
+        """Return the operation once it is done, or as it stands when the time is up."""
         task = self._tasks.get(name)
         if task is not None:
-            await asyncio.wait([task])
-        return self.get(name)
+            await asyncio.wait([task], timeout=timeout_s)
+        return self.get(name, package)
 
     async def stop(self) -> None:
         """Give up all unfinished work."""
@@ -133,6 +164,11 @@ class Operations:
             if not body["done"]
         ]
         self._store.put_many(_KIND, unfinished)
+
+
+def _is_of(body: JsonObject, package: str) -> bool:
+    kind = body.get("metadata", {}).get("@type", "")
+    return not package or f"/{package}." in kind
 
 
 def _body(name: str, metadata: JsonObject | None) -> JsonObject:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _LOCATIONS: Final = "artifactregistry.projects.locations"
 _METHODS: Final = f"{_LOCATIONS}.repositories"
 _TYPE: Final = "artifactregistry.repositories"
-_MESSAGES: Final = "type.googleapis.com/google.devtools.artifactregistry.v1"
+_PACKAGE: Final = "google.devtools.artifactregistry.v1"
+_MESSAGES: Final = f"type.googleapis.com/{_PACKAGE}"
 _REPOSITORY_ID: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _DEFAULT_MODE: Final = "STANDARD_REPOSITORY"
 _IMMUTABLE: Final = ("format", "mode", "kmsKeyName")
@@ -105,11 +106,11 @@ class _Repositories:
         return self._finished(parent, EMPTY)
 
     async def _get_operation(self, call: Call) -> JsonObject:
-        return self._cloud.operations.get(call.params["name"])
+        return self._cloud.operations.get(call.params["name"], _PACKAGE)
 
     def _finished(self, parent: str, response: JsonObject) -> JsonObject:
         metadata = {"@type": f"{_MESSAGES}.OperationMetadata"}
-        return self._cloud.operations.finished(parent, response, metadata=metadata)
+        return self._cloud.operations.accepted(parent, response, metadata=metadata)
 
 
 def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:

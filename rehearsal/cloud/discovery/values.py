@@ -76,7 +76,7 @@ def read_scalar(schema: JsonObject, value: Any, *, is_lenient: bool = False) -> 
     if kind in ("number", "integer"):
         return _number(value, whole=kind == "integer")
     if is_lenient and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        value = str(value)
     if not isinstance(value, str):
         raise NoSuchValueError
     return _TEXTS[form](value) if form in _TEXTS else value

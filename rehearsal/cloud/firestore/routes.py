@@ -17,6 +17,7 @@ from rehearsal.cloud.errors import (
     not_found,
 )
 from rehearsal.cloud.field_masks import implied_mask, masked, refuse_changes
+from rehearsal.cloud.operation_methods import operation_handlers, operation_requirements
 from rehearsal.cloud.times import rfc3339
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 _METHODS: Final = "firestore.projects.databases"
 _TYPE: Final = "datastore.databases"
-_MESSAGES: Final = "type.googleapis.com/google.firestore.admin.v1"
+_PACKAGE: Final = "google.firestore.admin.v1"
+_MESSAGES: Final = f"type.googleapis.com/{_PACKAGE}"
 _KIND: Final = "firestore.databases"
 _DATABASE_ID: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 _DEFAULTS: Final[JsonObject] = {
@@ -41,7 +43,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_METHODS}.get": Requirement(f"{_TYPE}.getMetadata", "{name}"),
     f"{_METHODS}.patch": Requirement(f"{_TYPE}.update", "{name}"),
     f"{_METHODS}.delete": Requirement(f"{_TYPE}.delete", "{name}"),
-    f"{_METHODS}.operations.get": Requirement("datastore.operations.get", "projects/{project}"),
+    **operation_requirements(f"{_METHODS}.operations", "datastore.operations"),
 }
 
 
@@ -57,7 +59,7 @@ class _Databases:
             f"{_METHODS}.get": self._get,
             f"{_METHODS}.patch": self._patch,
             f"{_METHODS}.delete": self._delete,
-            f"{_METHODS}.operations.get": self._get_operation,
+            **operation_handlers(self._cloud, f"{_METHODS}.operations", _PACKAGE),
         }
 
     async def _create(self, call: Call) -> JsonObject:
@@ -105,9 +107,6 @@ class _Databases:
         self._store.delete(_KIND, database["name"])
         return self._finished(database, "DeleteDatabaseMetadata")
 
-    async def _get_operation(self, call: Call) -> JsonObject:
-        return self._cloud.operations.get(call.params["name"])
-
     def _database(self, name: str) -> JsonObject:
         database = self._store.get(_KIND, name)
         if database is None:
@@ -120,7 +119,7 @@ class _Databases:
         return self._finished(database, metadata)
 
     def _finished(self, database: JsonObject, metadata: str) -> JsonObject:
-        return self._cloud.operations.finished(
+        return self._cloud.operations.accepted(
             database["name"],
             {"@type": f"{_MESSAGES}.Database", **database},
             metadata={"@type": f"{_MESSAGES}.{metadata}"},

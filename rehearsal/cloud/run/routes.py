@@ -9,6 +9,7 @@ from rehearsal.cloud.errors import ApiError, aborted, invalid_argument, permissi
 from rehearsal.cloud.field_masks import masked
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
 from rehearsal.cloud.local_cloud import LocalCloud
+from rehearsal.cloud.operation_methods import operation_handlers, operation_requirements
 from rehearsal.cloud.run.controller import REVISION_TYPE, SERVICE_TYPE, RunController
 from rehearsal.cloud.run.services import Services
 from rehearsal.cloud.run.state import controller_of
@@ -17,6 +18,7 @@ _LOCATIONS: Final = "run.projects.locations"
 _SERVICES: Final = f"{_LOCATIONS}.services"
 _REVISIONS: Final = f"{_SERVICES}.revisions"
 _OPERATIONS: Final = f"{_LOCATIONS}.operations"
+_PACKAGE: Final = "google.cloud.run.v2"
 
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_SERVICES}.create": Requirement("run.services.create", "projects/{project}"),
@@ -27,7 +29,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     f"{_REVISIONS}.get": Requirement("run.revisions.get", "{name}"),
     f"{_REVISIONS}.delete": Requirement("run.revisions.delete", "{name}"),
     f"{_REVISIONS}.list": Requirement("run.revisions.list", "{parent}"),
-    f"{_OPERATIONS}.get": Requirement("run.operations.get", "projects/{project}"),
+    **operation_requirements(_OPERATIONS, "run.operations"),
     f"{_OPERATIONS}.wait": Requirement("run.operations.get", "projects/{project}"),
     **policy_requirements(_SERVICES, "run.services"),
 }
@@ -125,18 +127,17 @@ def _reading_handlers(cloud: LocalCloud, services: Services) -> dict[str, Handle
         found = list(services.revisions(call.params["parent"]))
         return {"revisions": found} if found else {}
 
-    async def operation(call: Call) -> JsonObject:
-        return cloud.operations.get(call.params["name"])
-
     async def wait(call: Call) -> JsonObject:
-        return await cloud.operations.wait(call.params["name"])
+        timeout = call.body.get("timeout")
+        timeout_s = float(timeout.removesuffix("s")) if timeout else None
+        return await cloud.operations.wait(call.params["name"], _PACKAGE, timeout_s)
 
     return {
         f"{_SERVICES}.get": get,
         f"{_SERVICES}.list": in_location,
         f"{_REVISIONS}.get": revision,
         f"{_REVISIONS}.list": revisions,
-        f"{_OPERATIONS}.get": operation,
+        **operation_handlers(cloud, _OPERATIONS, _PACKAGE),
         f"{_OPERATIONS}.wait": wait,
     }
 

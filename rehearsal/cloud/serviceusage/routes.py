@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _PROJECT: Final = "projects/{project}"
 _MOST_AT_ONCE: Final = 20
+# What Google calls the operation that enables what is enabled already.
+_NOTHING_TO_DO: Final = "noop.DONE_OPERATION"
 _TYPE: Final = "type.googleapis.com/google.api.serviceusage.v1"
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     "serviceusage.services.enable": Requirement("serviceusage.services.enable", _PROJECT),
@@ -76,6 +78,9 @@ class _ServiceUsage:
         unknown = next((s for s in services if not s.endswith((".googleapis.com", ".goog"))), None)
         if unknown is not None:
             raise invalid_argument(f"Service {unknown} not found or permission denied.")
+        if all(self._cloud.apis.is_enabled(service) for service in services):
+            name = f"operations/{_NOTHING_TO_DO}"
+            return self._cloud.operations.finished("", response, name=name)
         self._cloud.apis.enable(services)
         return self._operation(services, response)
 
@@ -85,7 +90,7 @@ class _ServiceUsage:
             "@type": f"{_TYPE}.OperationMetadata",
             "resourceNames": [f"{self._number}/services/{service}" for service in services],
         }
-        return self._cloud.operations.finished("", response, metadata=metadata, name=name)
+        return self._cloud.operations.accepted("", response, metadata=metadata, name=name)
 
     def _body(self, service: str, *, enabled: bool = False) -> JsonObject:
         is_enabled = enabled or self._cloud.apis.is_enabled(service)

@@ -20,20 +20,18 @@ if TYPE_CHECKING:
 _BUCKETS: Final = "storage.buckets"
 OBJECTS: Final = "storage.objects"
 _BUCKET_NAME: Final = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
-# What a full update keeps.
-_KEPT: Final = (
+# A bucket's own to say; a change of its name or location is refused instead of ignored.
+_OWN: Final = (
     "kind",
     "id",
-    "name",
     "selfLink",
     "projectNumber",
     "generation",
     "timeCreated",
-    "location",
     "locationType",
-    "rpo",
-    "softDeletePolicy",
 )
+# What a full update keeps.
+_KEPT: Final = (*_OWN, "name", "location", "rpo", "softDeletePolicy")
 API: Final = "https://www.googleapis.com/storage/v1"
 
 
@@ -96,7 +94,8 @@ class Buckets:
         """Merge changes into a bucket; null removes."""
         bucket = self.get(name)
         check_metageneration(query, bucket["metageneration"])
-        return self._changed(bucket, merge_patched(bucket, changes))
+        own = {field: bucket[field] for field in _OWN}
+        return self._changed(bucket, merge_patched(bucket, changes) | own)
 
     def update(self, name: str, body: JsonObject, query: Mapping[str, str]) -> JsonObject:
         """Replace everything that can change in a bucket."""

@@ -119,7 +119,9 @@ def _check(method: Method, request: RandomRequest, answer: httpx.Response) -> No
     """The answer is the method's, or an error as Google words them."""
     what = f"{method.id} {request} -> {answer.status_code} {answer.text}"
     assert answer.status_code < 500, what
-    if answer.status_code >= 300:
+    if answer.status_code == 304:
+        assert not answer.content, what
+    elif answer.status_code >= 300:
         _check_error(answer, what)
     elif answer.status_code == 200 and "json" in answer.headers["Content-Type"]:
         is_whole = not {"fields", "$fields"} & set(request.query)

@@ -79,7 +79,13 @@ def test_repository_lives_from_create_to_delete(registry: Any, expect: Any) -> N
     updated = expect(registry.deployer.patch(url, params={"updateMask": "labels"}, json=body))
     assert updated["labels"] == {"v": "2"}
     assert expect(registry.deployer.get(REPOSITORIES)) == {"repositories": [updated]}
-    assert expect(registry.deployer.delete(url))["done"] is True
+    deletion = expect(registry.deployer.delete(url))
+    assert "done" not in deletion
+    polled = expect(registry.deployer.get(f"/artifactregistry/v1/{deletion['name']}"))
+    assert (polled["done"], polled["response"]["@type"]) == (
+        True,
+        "type.googleapis.com/google.protobuf.Empty",
+    )
     expect(registry.deployer.get(url), 404)
 
 

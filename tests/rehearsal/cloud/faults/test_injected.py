@@ -99,10 +99,10 @@ def test_an_operation_ends_with_an_error(local_cloud: Any, expect: Any) -> None:
     params = {"repositoryId": "images"}
     created = local_cloud.deployer.post(REPOSITORIES, params=params, json={"format": "DOCKER"})
     operation = expect(created)
-    assert operation["done"]
-    assert operation["error"] == {"code": 9, "message": "not today"}
+    assert "done" not in operation
     polled = expect(local_cloud.deployer.get(f"/artifactregistry/v1/{operation['name']}"))
-    assert polled["error"] == operation["error"]
+    assert polled["done"]
+    assert polled["error"] == {"code": 9, "message": "not today"}
 
 
 def test_rules_choose_by_resource_and_principal(local_cloud: Any, expect: Any) -> None:
