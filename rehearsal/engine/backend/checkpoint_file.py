@@ -7,7 +7,6 @@ switch that says otherwise.
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import zlib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Final
 from rehearsal.engine import clock
 from rehearsal.engine.errors import CommandFailedError, DeclinedError
 from rehearsal.engine.files import describe, sync_directory, write_atomically
+from rehearsal.engine.values import gojson
 from rehearsal.engine.values.gojson import JsonObject
 
 _GZIP: Final = ".gz"
@@ -58,7 +58,7 @@ class CheckpointFile:
             )
         try:
             data = path.read_bytes()
-            document = json.loads(gzip.decompress(data) if data[:2] == _GZIP_MAGIC else data)
+            document = gojson.loads(gzip.decompress(data) if data[:2] == _GZIP_MAGIC else data)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -108,3 +108,5 @@ def _keep(file: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.hardlink_to(file)
     temporary.replace(backup)
+    # Two names of one file are not renamed into each other: it was kept already.
+    temporary.unlink(missing_ok=True)

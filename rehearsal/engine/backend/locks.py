@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator
@@ -71,6 +72,8 @@ def _describe(lock: Path) -> str:
     try:
         content = json.loads(lock.read_text(encoding="utf-8"))
         holder = f"{content['username']}@{content['hostname']} (pid {content['pid']})"
-        return f"  {lock.as_uri()}: created by {holder} at {content['timestamp']}"
+        # As in the real engine to the second.
+        at = re.sub(r"\.\d+", "", str(content["timestamp"]))
+        return f"  {lock.as_uri()}: created by {holder} at {at}"
     except (OSError, ValueError, KeyError, TypeError):
         return f"  {lock.as_uri()}: unreadable"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from rehearsal.engine.files import describe
 from rehearsal.engine.secrets.codec import StateCodec
 from rehearsal.engine.state import checkpoint, integrity
 from rehearsal.engine.state.checkpoint import Snapshot
-from rehearsal.engine.values import urns
+from rehearsal.engine.values import gojson, urns
 from rehearsal.engine.values.gojson import JsonObject
 
 
@@ -59,7 +58,7 @@ def _given(work: Workplace) -> JsonObject:
     except OSError as error:
         raise CommandFailedError(f"could not open file: {describe(error)}") from error
     try:
-        document = json.loads(text)
+        document = gojson.loads(text)
     except ValueError as error:
         raise CommandFailedError(f"could not deserialize deployment: {error}") from error
     if not isinstance(document, Mapping):

@@ -152,8 +152,12 @@ class Workplace:
             document = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             document = {}
+        if not isinstance(document, dict):
+            document = {}
         stacks = dict(document.get("stacks") or {})
         stacks.pop(self.backend.url, None)
         if ref is not None:
             stacks[self.backend.url] = str(ref)
-        write_atomically(file, gojson.dumps({"stacks": stacks}))
+        # Of the older form, one stack for all backends, nothing is left behind.
+        kept = {key: value for key, value in document.items() if key != "stack"}
+        write_atomically(file, gojson.dumps({**kept, "stacks": stacks}))

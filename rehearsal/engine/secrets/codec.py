@@ -7,7 +7,6 @@ must not show that they are equal.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -110,7 +109,7 @@ def _read_secret(value: Mapping[str, Json], where: str, unseal: Seal) -> Secret:
         text = str(value["plaintext"])
     else:
         text = unseal(str(value.get("ciphertext", "")), where)
-    inner = _read(json.loads(text), where, _unsealed)
+    inner = _read(gojson.loads(text), where, _unsealed)
     return inner if isinstance(inner, Secret) else Secret(inner)
 
 

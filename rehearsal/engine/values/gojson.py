@@ -39,6 +39,20 @@ def dumps(value: Json, *, indent: int = 0, html: bool = False) -> str:
     return "".join(parts)
 
 
+def loads(text: str | bytes) -> Json:
+    """Read JSON so that writing it gives the same text: `-0` is a number of its own.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    document: Json = json.loads(text, parse_int=_whole)
+    return document
+
+
+def _whole(text: str) -> float:
+    return -0.0 if text == "-0" else int(text)
+
+
 def number(value: float) -> str:
     """Format a floating point number the way Go's encoder does."""
     size = abs(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -50,6 +51,9 @@ def decode_value(value: struct_pb2.Value) -> EngineValue:
 def whole(value: float) -> float:
     """Turn a double that is a whole number into an int, with the digits Go would print."""
     if not value.is_integer() or abs(value) >= 1e21:  # noqa: PLR2004 (Go prints an exponent from here)
+        return value
+    if not value and math.copysign(1, value) < 0:
+        # Go tells it from zero, and so do the states it writes.
         return value
     return int(value) if abs(value) < _EXACT_INTEGERS else int(Decimal(repr(value)))
 

@@ -54,9 +54,11 @@ class Bench:
         self.engine = EmbeddedPulumi({"fake": world.provider}, launcher=launcher)
         for folder in ("state", "stacks", "environments"):
             (root / folder).mkdir(exist_ok=True)
-        (root / "Pulumi.yaml").write_text(
-            f"name: {name}\nruntime: python\nmain: stacks\nstackConfigDir: environments\n"
-        )
+        if not (root / "Pulumi.yaml").exists():
+            # Several processes may work in one project.
+            (root / "Pulumi.yaml").write_text(
+                f"name: {name}\nruntime: python\nmain: stacks\nstackConfigDir: environments\n"
+            )
         self.environ = {
             "PULUMI_BACKEND_URL": f"file://{root}/state",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
