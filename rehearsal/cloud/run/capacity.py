@@ -40,16 +40,16 @@ class Capacity:
         most = max(_FEWEST, _memory_bytes() // 2 // _PER_INSTANCE_BYTES)
         return cls(most, min(most, _EXTRA_PER_PROCESSOR * processors))
 
-    def take(self, *, is_extra: bool) -> bool:
-        """Reserve room for an instance; return whether there is any."""
+    def take(self, *, is_extra: bool) -> Room | None:
+        """Reserve room for an instance; return None where there is none."""
         if self._all >= self.most or (is_extra and self._extra >= self.most_extra):
-            return False
+            return None
         self._all += 1
         self._extra += is_extra
-        return True
+        return Room(self, is_extra=is_extra)
 
-    def give_back(self, *, is_extra: bool) -> None:
-        """Release the room of an instance that has ended."""
+    def take_back(self, *, is_extra: bool) -> None:
+        """Have the room of an instance again; `Room` calls it, once."""
         self._all -= 1
         self._extra -= is_extra
 
@@ -59,6 +59,21 @@ class Capacity:
             f"This machine runs at most {self.most} instances of a rehearsal, {self.most_extra} of "
             f"them beside a revision's first; set {SETTING} to allow more."
         )
+
+
+class Room:
+    """What one instance takes of the machine, until it is given back."""
+
+    def __init__(self, capacity: Capacity, *, is_extra: bool) -> None:
+        self._capacity = capacity
+        self._is_extra = is_extra
+        self._is_taken = True
+
+    def give_back(self) -> None:
+        """Make room for another instance; a second time changes nothing."""
+        if self._is_taken:
+            self._is_taken = False
+            self._capacity.take_back(is_extra=self._is_extra)
 
 
 def _memory_bytes() -> int:

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.errors import ApiError, aborted
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run import conditions
 from rehearsal.cloud.run.capacity import Capacity
@@ -107,9 +107,14 @@ class RunController:
         service = self.services.get(name)
 
         async def work() -> JsonObject:
-            async with self._sites[name].lock:
+            site = self._sites.get(name)
+            if site is None:
+                raise _deleted(name)
+            async with site.lock:
+                if self._sites.get(name) is not site:
+                    raise _deleted(name)
                 await self._close(name)
-            self.services.delete(name)
+                self.services.delete(name)
             self._cloud.iam.forget(name)
             return {"@type": SERVICE_TYPE} | service | {"deleteTime": conditions.now()}
 
@@ -131,8 +136,12 @@ class RunController:
     async def _roll_out(self, name: str) -> JsonObject:
         # Stopping interrupts it; `start` resumes it in the next life.
         self._keep(asyncio.current_task())
-        site = self._sites[name]
+        site = self._sites.get(name)
+        if site is None:
+            raise _deleted(name)
         async with site.lock:
+            if self._sites.get(name) is not site:
+                raise _deleted(name)
             service, idle = await Rollout(self.services, site, name).run()
         for fleet in idle:
             self._in_background(fleet.drain(_DRAIN_S))
@@ -201,6 +210,10 @@ def _described(name: str, site: Site) -> JsonObject:
         "pid": main.instances[0].pid if main and main.instances else None,
         "instances": instances,
     }
+
+
+def _deleted(name: str) -> ApiError:
+    return aborted(f"Service '{name.rsplit('/', 1)[-1]}' was deleted meanwhile.")
 
 
 def _location(name: str) -> str:

@@ -17,7 +17,9 @@ from typing import Final
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.pubsub.grpc_server import PubsubPort, serve_grpc
-from rehearsal.cloud.run import conditions, failures
+from rehearsal.cloud.run import conditions, crashes, failures
+from rehearsal.cloud.run.capacity import Room
+from rehearsal.cloud.run.crashes import Crashes
 from rehearsal.cloud.run.environment import RevisionNames
 from rehearsal.cloud.run.instance import Blueprint, Instance, Workshop
 from rehearsal.cloud.run.scaling import Scaling
@@ -31,12 +33,6 @@ PATIENCE_S: Final = 10.0
 _STARTS_WAITED_FOR: Final = 3.5
 _MOST_WAITING: Final = 1000
 
-_FIRST_BACKOFF_S: Final = 0.1
-_MAX_BACKOFF_S: Final = 10.0
-# An instance that lived this long crashes for a new reason.
-_STABLE_AFTER_S: Final = 30.0
-# So many crashes in a row are a loop.
-_LOOP: Final = 3
 _FULL_PAUSE_S: Final = 1.0
 
 _ROLLOUT: Final = (
@@ -89,6 +85,7 @@ class Fleet:
         self._opening = asyncio.Lock()
         self._instances: list[Instance] = []
         self._starting = 0
+        self._rooms: set[Room] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._waiting: deque[asyncio.Future[Instance]] = deque()
@@ -98,8 +95,7 @@ class Fleet:
         self._is_first_up = False
         self._is_short = False
         self._is_minimum_up: bool | None = None
-        self._crashes = 0
-        self._not_before_s = 0.0
+        self._crashes = Crashes(tell)
         self._start_took_s = 0.0
 
     @property
@@ -120,8 +116,7 @@ class Fleet:
                 is full.
         """
         try:
-            self._require_room()
-            await self._grow(_ROLLOUT, is_extra=False)
+            await self._grow(_ROLLOUT, self._required_room())
         except BaseException:
             await self.stop()
             raise
@@ -173,8 +168,9 @@ class Fleet:
                 place.set_exception(NoInstanceError(503, "Service Unavailable"))
         instances, self._instances = self._instances, []
         await asyncio.gather(*(instance.stop() for instance in instances))
-        for instance in instances:
-            self._shop.capacity.give_back(is_extra=instance.is_extra)
+        # Also those of starts that were given up before they began.
+        for room in self._rooms:
+            room.give_back()
         if self._pubsub is not None:
             await self._pubsub.stop()
 
@@ -195,16 +191,15 @@ class Fleet:
         missing = wanted - len(self._instances) - self._starting
         # Until the first one has proved itself, nothing else is started.
         if missing > 0 and (self._is_first_up or not self._starting):
-            pause_s = self._not_before_s - time.monotonic()
-            if pause_s > 0:
-                self._look_again(pause_s)
+            if self._crashes.pause_s > 0:
+                self._look_again(self._crashes.pause_s)
                 return
             for _ in range(missing):
-                is_extra = bool(self._instances or self._starting)
-                if not self._has_room(is_extra=is_extra):
+                room = self._room()
+                if room is None:
                     self._look_again(_FULL_PAUSE_S)
                     return
-                self._in_background(self._grow_quietly(is_extra=is_extra))
+                self._in_background(self._grow_quietly(room))
         else:
             self._shrink(len(self._instances) - wanted)
 
@@ -267,32 +262,40 @@ class Fleet:
         if not self._busy():
             self._quiet.set()
 
-    def _has_room(self, *, is_extra: bool) -> bool:
+    def _room(self) -> Room | None:
         """Reserve this machine's room for an instance that is about to start."""
-        is_there = self._shop.capacity.take(is_extra=is_extra)
-        if is_there:
+        is_extra = bool(self._instances or self._starting)
+        room = self._shop.capacity.take(is_extra=is_extra)
+        if room is not None:
             self._starting += 1
-        if is_there == self._is_short:
-            problem = "" if is_there else self._shop.capacity.refusal()
-            self._is_short = not is_there
+            self._rooms.add(room)
+        if (room is None) is not self._is_short:
+            problem = self._shop.capacity.refusal() if room is None else ""
+            self._is_short = room is None
             self._tell(conditions.resources(problem))
             self.say(problem or "There is room for instances again.")
-        return is_there
+        return room
 
-    def _require_room(self) -> None:
-        if not self._has_room(is_extra=False):
+    def _required_room(self) -> Room:
+        room = self._room()
+        if room is None:
             raise failures.no_room(self.names.revision, self._shop.capacity.refusal())
+        return room
 
-    async def _grow_quietly(self, *, is_extra: bool) -> None:
+    def _give_back(self, room: Room) -> None:
+        room.give_back()
+        self._rooms.discard(room)
+
+    async def _grow_quietly(self, room: Room) -> None:
         """Start an instance; where that fails, try again later if it is still needed."""
         try:
-            await self._grow(_AUTOSCALING, is_extra=is_extra)
+            await self._grow(_AUTOSCALING, room)
         except ApiError as error:
             self.say(error.message.splitlines()[0])
-            self._note_failure(failures.why(error).splitlines()[0])
+            self._crashes.note(failures.why(error).splitlines()[0])
         self.adjust()
 
-    async def _grow(self, reason: str, *, is_extra: bool) -> None:
+    async def _grow(self, reason: str, room: Room) -> None:
         """Start an instance that there is room for.
 
         Raises:
@@ -300,18 +303,18 @@ class Fleet:
         """
         began_at_s = time.monotonic()
         try:
-            instance = Instance(self._shop, await self._opened(), is_extra=is_extra)
+            instance = Instance(self._shop, await self._opened())
             self.say(f"Starting new instance. Reason: {reason}", instance.id)
             await instance.start()
         except BaseException:
-            self._shop.capacity.give_back(is_extra=is_extra)
+            self._give_back(room)
             raise
         finally:
             self._starting -= 1
         self._start_took_s = time.monotonic() - began_at_s
         self._instances.append(instance)
         self._is_first_up = True
-        self._in_background(self._tend(instance))
+        self._in_background(self._tend(instance, room))
 
     async def _opened(self) -> Blueprint:
         """Return what instances are made of, once the revision has its port of Pub/Sub."""
@@ -322,23 +325,24 @@ class Fleet:
                 self._blueprint = replace(self._blueprint, pubsub_port=self._pubsub.port)
         return self._blueprint
 
-    async def _tend(self, instance: Instance) -> None:
+    async def _tend(self, instance: Instance, room: Room) -> None:
         """Wait for an instance's end, and see to it that it is replaced where it is missed."""
         ending = asyncio.ensure_future(instance.ended())
         try:
-            await asyncio.wait([ending], timeout=_STABLE_AFTER_S)
+            await asyncio.wait([ending], timeout=crashes.STABLE_AFTER_S)
             if not ending.done():
-                self._note_stability()
+                self._crashes.end()
             how = await ending
         finally:
             ending.cancel()
-        if instance.is_leaving or self._is_closed:
+        if self._is_closed:
             return
-        self._instances.remove(instance)
-        self.say(how, instance.id)
-        self._note_failure(how)
+        if not instance.is_leaving:
+            self._instances.remove(instance)
+            self.say(how, instance.id)
+            self._crashes.note(how)
         await instance.stop()
-        self._shop.capacity.give_back(is_extra=instance.is_extra)
+        self._give_back(room)
         self.adjust()
 
     def _note_minimum(self) -> None:
@@ -347,18 +351,6 @@ class Fleet:
         if promised and is_up is not self._is_minimum_up:
             self._is_minimum_up = is_up
             self._tell(conditions.min_instances(are_up=is_up))
-
-    def _note_failure(self, how: str) -> None:
-        self._crashes += 1
-        backoff_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(self._crashes - 1, 10))
-        self._not_before_s = max(self._not_before_s, time.monotonic() + backoff_s)
-        if self._crashes == _LOOP:
-            self._tell(conditions.crash_loop(how))
-
-    def _note_stability(self) -> None:
-        if self._crashes >= _LOOP:
-            self._tell(conditions.healthy())
-        self._crashes = 0
 
     def _shrink(self, surplus: int) -> None:
         """End instances that nobody has needed for a while."""
@@ -372,12 +364,8 @@ class Fleet:
                 return
             self._instances.remove(instance)
             instance.is_leaving = True
-            self._in_background(self._dismiss(instance))
-
-    async def _dismiss(self, instance: Instance) -> None:
-        self.say("Shutting down idle instance.", instance.id)
-        await instance.stop()
-        self._shop.capacity.give_back(is_extra=instance.is_extra)
+            self.say("Shutting down idle instance.", instance.id)
+            self._in_background(instance.stop())
 
     def _look_again(self, after_s: float) -> None:
         if self._timer is not None:

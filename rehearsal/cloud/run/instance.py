@@ -78,8 +78,7 @@ class Blueprint:
 class Instance:
     """One instance, from its start to its end."""
 
-    def __init__(self, workshop: Workshop, blueprint: Blueprint, *, is_extra: bool) -> None:
-        self.is_extra = is_extra
+    def __init__(self, workshop: Workshop, blueprint: Blueprint) -> None:
         self._shop = workshop
         self._blueprint = blueprint
         template = blueprint.template
@@ -92,6 +91,7 @@ class Instance:
         who = metadata.Instance(instance_id, blueprint.region, template["serviceAccount"])
         self._metadata = metadata.MetadataServer(workshop.cloud, who)
         self._process: ServiceProcess | ServiceContainer | None = None
+        self._stopping = asyncio.Lock()
         self._probing: list[asyncio.Task[None]] = []
 
     @property
@@ -144,12 +144,14 @@ class Instance:
         await uninterrupted(self._stop())
 
     async def _stop(self) -> None:
-        for probing in self._probing:
-            probing.cancel()
-        await asyncio.gather(*self._probing, return_exceptions=True)
-        if self._process is not None:
-            await self._process.stop()
-        await self._metadata.stop()
+        # One that is sent away is also seen to end: both stop it.
+        async with self._stopping:
+            for probing in self._probing:
+                probing.cancel()
+            await asyncio.gather(*self._probing, return_exceptions=True)
+            if self._process is not None:
+                await self._process.stop()
+            await self._metadata.stop()
 
     async def _start_process(self) -> None:
         template, revision = self._blueprint.template, self._blueprint.names.revision

@@ -51,10 +51,16 @@ class Rollout:
                 failures.cause_of(error),
                 is_routed=not follows_latest(service["traffic"]),
             )
-            self._services.record(self._name, failed)
+            self._settle(service, failed)
             raise
-        ready = conditions.service_ready() | {"observedGeneration": service["generation"]}
-        return self._services.record(self._name, ready), idle
+        self._services.record(self._name, {"observedGeneration": service["generation"]})
+        return self._settle(service, conditions.service_ready()), idle
+
+    def _settle(self, service: JsonObject, status: JsonObject) -> JsonObject:
+        """Record how it ended, unless the service has been asked for something else meanwhile."""
+        now = self._services.get(self._name)
+        is_superseded = now["generation"] != service["generation"]
+        return now if is_superseded else self._services.record(self._name, status)
 
     async def resume(self) -> None:
         """Have what served before the local cloud was restarted serve again."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rehearsal.cloud.run import fleet
+from rehearsal.cloud.run import crashes
 from tests.answer_shapes import misshapen
 
 LOCATION = "/run/v2/projects/local-proj/locations/europe-west1"
@@ -146,7 +146,7 @@ def test_a_crash_loop_is_told_and_forgotten_when_it_ends(
     run: Any, echo: str, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After three crashes in a row the revision is not healthy, until an instance stays."""
-    monkeypatch.setattr(fleet, "_STABLE_AFTER_S", 0.5)
+    monkeypatch.setattr(crashes, "STABLE_AFTER_S", 0.5)
     service = run.create("worker", run.template(echo))["response"]
 
     def healthy() -> Condition:

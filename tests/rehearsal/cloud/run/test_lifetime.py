@@ -68,17 +68,25 @@ def test_a_killed_cloud_leaves_no_process(
         run = run_on(running_cloud_of(info))
         child = "import subprocess, sys\nprint('child', subprocess.Popen(['sleep', '60']).pid)\n"
         image = run.push({"main.py": child + echo_source})
-        uri = run.create("worker", run.template(image))["response"]["uri"]
-        pid = run.environment(uri)["PID"]
+        body = run.template(image)
+        body["template"]["scaling"] = {"minInstanceCount": 2}
+        uri = run.create("worker", body)["response"]["uri"]
+
+        def pids() -> list[str]:
+            (service,) = run.client.get("/_local/services").json()["services"]
+            return [str(instance["pid"]) for instance in service["instances"]]
+
+        wait_until(lambda: len(pids()) == 2)
         log = run.client.get("/_local/logs/worker").text
-        child_pid = log.partition("child ")[2].split()[0]
-        assert is_alive(pid)
-        assert is_alive(child_pid)
+        children = [part.split()[0] for part in log.split("child ")[1:]]
+        families = [*pids(), *children]
+        assert len(families) == 4
+        assert all(is_alive(pid) for pid in families)
         os.kill(info.pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid) and not is_alive(child_pid))
+        wait_until(lambda: not any(is_alive(pid) for pid in families))
         again = control.start(data_dir, project_id="local-proj", propagation="none")
         assert again.port == info.port
-        assert run.environment(uri)["PID"] != pid
+        assert run.environment(uri)["PID"] not in families
     finally:
         control.stop(data_dir)
 

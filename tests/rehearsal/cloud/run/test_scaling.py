@@ -121,12 +121,15 @@ def test_a_machine_keeps_room_for_the_first_instances() -> None:
     """Scaling out takes only part of what there is, and gives it back."""
     machine = Capacity(3, 1)
     assert machine.take(is_extra=False)
-    assert machine.take(is_extra=True)
+    extra = machine.take(is_extra=True)
+    assert extra
     assert not machine.take(is_extra=True)
     assert machine.take(is_extra=False)
     assert not machine.take(is_extra=False)
-    machine.give_back(is_extra=True)
+    extra.give_back()
+    extra.give_back()
     assert machine.take(is_extra=True)
+    assert not machine.take(is_extra=False)
 
 
 def test_a_machines_bound_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
