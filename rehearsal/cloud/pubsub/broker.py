@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rehearsal.cloud.calls import JsonObject
-from rehearsal.cloud.errors import invalid_argument
+from rehearsal.cloud.errors import ERROR_INFO, ApiError, invalid_argument
 from rehearsal.cloud.pubsub import dead_letters
 from rehearsal.cloud.pubsub.backlog import Backlog
 from rehearsal.cloud.pubsub.fields import fields_of_mask
 from rehearsal.cloud.pubsub.filters import compile_filter
 from rehearsal.cloud.pubsub.message_faults import MessageFaults
 from rehearsal.cloud.pubsub.message_log import MessageLog
-from rehearsal.cloud.pubsub.messages import Draft, Message, MessageIds
+from rehearsal.cloud.pubsub.messages import MAX_REQUEST_BYTES, Draft, Message, MessageIds
 from rehearsal.cloud.pubsub.push import Pushers
 from rehearsal.cloud.pubsub.subscriptions import Subscriptions, policy_of, time_to_live_s
 from rehearsal.cloud.pubsub.topics import DELETED_TOPIC, Topics
@@ -43,6 +43,19 @@ class AccessControl(Protocol):
 
     def forget(self, resource: str) -> None:
         """Drop the policy of a deleted resource."""
+
+
+def check_extension(seconds: int) -> None:
+    """Refuse a deadline that no lease can have.
+
+    Raises:
+        ApiError: 400.
+    """
+    if not 0 <= seconds <= _MAX_EXTENSION_S:
+        raise invalid_argument(
+            f"Invalid ack deadline given (seconds={seconds}). "
+            f"It must be between 0 and {_MAX_EXTENSION_S} seconds."
+        )
 
 
 class Broker:
@@ -160,6 +173,10 @@ class Broker:
             )
         for draft in drafts:
             draft.check()
+        if sum(draft.size for draft in drafts) > MAX_REQUEST_BYTES:
+            raise invalid_argument(
+                f"Request payload size exceeds the limit: {MAX_REQUEST_BYTES} bytes."
+            )
         now_s = time.time()
         messages = [
             Message(self._ids.next(), now_s, draft.data, draft.attributes, draft.ordering_key)
@@ -189,20 +206,23 @@ class Broker:
         self.subscriptions.get(subscription)
         return self._backlogs[subscription]
 
-    def modify_ack_deadline(
-        self, subscription: str, ack_ids: Sequence[str], seconds: int
-    ) -> list[str]:
-        """Extend (or with 0 refuse) deliveries; return the ack ids nobody holds.
+    def acknowledge(self, subscription: str, ack_ids: Sequence[str]) -> None:
+        """Settle deliveries.
 
         Raises:
-            ApiError: 400 or 404.
+            ApiError: 404; 400 for lost leases, where exactly-once delivery promises to tell.
         """
-        if not 0 <= seconds <= _MAX_EXTENSION_S:
-            raise invalid_argument(
-                f"Invalid ack deadline given (seconds={seconds}). "
-                f"It must be between 0 and {_MAX_EXTENSION_S} seconds."
-            )
-        return self.backlog(subscription).modify_deadline(ack_ids, seconds)
+        self._refuse_lost(subscription, self.backlog(subscription).acknowledge(ack_ids))
+
+    def modify_ack_deadline(self, subscription: str, ack_ids: Sequence[str], seconds: int) -> None:
+        """Extend (or with 0 refuse) deliveries.
+
+        Raises:
+            ApiError: 400 or 404; 400 for lost leases as `acknowledge`.
+        """
+        check_extension(seconds)
+        lost = self.backlog(subscription).modify_deadline(ack_ids, seconds)
+        self._refuse_lost(subscription, lost)
 
     def sweep(self, now_s: float) -> None:
         """Drop messages beyond their retention and subscriptions nobody used for too long."""
@@ -212,6 +232,24 @@ class Broker:
             ttl_s = time_to_live_s(subscription)
             if ttl_s is not None and now_s - backlog.active_at_s > ttl_s:
                 self.delete_subscription(subscription["name"])
+
+    def _refuse_lost(self, subscription: str, ack_ids: Sequence[str]) -> None:
+        if not ack_ids or not self.backlog(subscription).policy.is_exactly_once:
+            return
+        raise ApiError(
+            400,
+            "FAILED_PRECONDITION",
+            "Some acknowledgement ids in the request were invalid. This could be because the "
+            "acknowledgement ids have expired or the acknowledgement ids were malformed.",
+            details=(
+                {
+                    "@type": ERROR_INFO,
+                    "reason": "EXACTLY_ONCE_ACKID_FAILURE",
+                    "domain": "pubsub.googleapis.com",
+                    "metadata": dict.fromkeys(ack_ids, "PERMANENT_FAILURE_INVALID_ACK_ID"),
+                },
+            ),
+        )
 
     def _open(self, subscription: JsonObject) -> None:
         name = subscription["name"]

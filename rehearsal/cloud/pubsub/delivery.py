@@ -25,6 +25,7 @@ class DeliveryPolicy:
     max_backoff_s: float = 0.0
     max_attempts: int | None = None
     is_ordered: bool = False
+    is_exactly_once: bool = False
     retention_s: float = 604_800.0
 
     def backoff_s(self, attempts: int) -> float:
@@ -140,13 +141,15 @@ class DeliveryQueue:
     def acknowledge(self, ack_ids: Iterable[str]) -> tuple[list[str], list[str]]:
         """Settle deliveries; return the ids of the messages settled and the unknown ack ids.
 
-        As in Pub/Sub, a late acknowledgement still counts until the message is delivered again.
+        As in Pub/Sub, a late acknowledgement still counts until the message is delivered again,
+        but not with exactly-once delivery.
         """
         settled: list[str] = []
         unknown: list[str] = []
         for ack_id in ack_ids:
             entry = self._by_ack_id(ack_id)
-            if entry is None:
+            is_late = entry is not None and entry.phase is not _Phase.LEASED
+            if entry is None or (is_late and self.policy.is_exactly_once):
                 unknown.append(ack_id)
             else:
                 self.discard(entry.message.message_id)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from rehearsal.cloud.calls import JsonObject, snake_case
-from rehearsal.cloud.errors import invalid_argument
+from rehearsal.cloud.errors import failed_precondition, invalid_argument
 from rehearsal.cloud.field_masks import masked, path_segments
 
 _RESOURCE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
@@ -87,6 +87,17 @@ def merge_masked(
             )
     merged = masked(current, update, mask)
     return {k: value for k, value in merged.items() if k not in fields or not is_unset(value)}
+
+
+def refuse_unmodelled(body: JsonObject, fields: Collection[str], kind: str) -> None:
+    """Refuse settings that would have no effect here, rather than keep them and look right.
+
+    Raises:
+        ApiError: 400, naming the setting.
+    """
+    for field in fields:
+        if not is_unset(body.get(field)):
+            raise failed_precondition(f"not implemented in the local cloud: a {kind}'s {field}")
 
 
 def without_empty(body: JsonObject) -> JsonObject:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from google.protobuf import json_format
 
 from rehearsal.cloud.calls import JsonObject, camel_case
-from rehearsal.cloud.errors import ERROR_INFO, ApiError, invalid_argument
+from rehearsal.cloud.errors import invalid_argument
 from rehearsal.cloud.paging import page_of_names
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.messages import Draft
@@ -156,36 +156,13 @@ async def _pull(broker: Broker, request: Proto, _principal: str) -> Proto:
 
 
 async def _acknowledge(broker: Broker, request: Proto, _principal: str) -> Proto:
-    unknown = broker.backlog(request.subscription).acknowledge(request.ack_ids)
-    _refuse_unknown(broker, request.subscription, unknown)
+    broker.acknowledge(request.subscription, request.ack_ids)
     return Empty()
 
 
 async def _modify_ack_deadline(broker: Broker, request: Proto, _principal: str) -> Proto:
-    unknown = broker.modify_ack_deadline(
-        request.subscription, request.ack_ids, request.ack_deadline_seconds
-    )
-    _refuse_unknown(broker, request.subscription, unknown)
+    broker.modify_ack_deadline(request.subscription, request.ack_ids, request.ack_deadline_seconds)
     return Empty()
-
-
-def _refuse_unknown(broker: Broker, subscription: str, unknown: list[str]) -> None:
-    """Tell the client about lost leases, where exactly-once delivery promises so."""
-    if unknown and broker.subscriptions.get(subscription).get("enableExactlyOnceDelivery"):
-        raise ApiError(
-            400,
-            "FAILED_PRECONDITION",
-            "Some acknowledgement ids in the request were invalid. This could be because the "
-            "acknowledgement ids have expired or the acknowledgement ids were malformed.",
-            details=(
-                {
-                    "@type": ERROR_INFO,
-                    "reason": "EXACTLY_ONCE_ACKID_FAILURE",
-                    "domain": "pubsub.googleapis.com",
-                    "metadata": dict.fromkeys(unknown, "PERMANENT_FAILURE_INVALID_ACK_ID"),
-                },
-            ),
-        )
 
 
 def _page(

@@ -16,6 +16,8 @@ MAX_MESSAGE_BYTES = 10_000_000
 MAX_ATTRIBUTES = 100
 MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024
+MAX_ORDERING_KEY_BYTES = 1024
+MAX_REQUEST_BYTES = 10 * 1024 * 1024
 
 _NANOSECONDS = 1_000_000_000
 # Google's JSON takes both base64 alphabets.
@@ -107,6 +109,12 @@ class Draft:
         """Read one element of a gRPC publish request's `messages`."""
         return cls(message.data, dict(message.attributes), message.ordering_key)
 
+    @property
+    def size(self) -> int:
+        """Return what the message adds to the size of its request."""
+        pairs = (len(key.encode()) + len(value.encode()) for key, value in self.attributes.items())
+        return len(self.data) + sum(pairs) + len(self.ordering_key.encode())
+
     def check(self) -> None:
         """Refuse what Pub/Sub refuses to publish.
 
@@ -123,6 +131,8 @@ class Draft:
                 f"The value for message_size is too large. You passed {len(self.data)} in the "
                 f"request, but the maximum value is {MAX_MESSAGE_BYTES}."
             )
+        if len(self.ordering_key.encode()) > MAX_ORDERING_KEY_BYTES:
+            raise invalid_argument("An ordering key is too long in the request.")
         if len(self.attributes) > MAX_ATTRIBUTES:
             raise invalid_argument("A message in the publish request has too many attributes.")
         for key, value in self.attributes.items():

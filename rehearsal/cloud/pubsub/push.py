@@ -6,6 +6,7 @@ how often at once, and as whom.
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 
 import aiohttp
@@ -19,8 +20,10 @@ _ACCEPTED = frozenset({102, 200, 201, 202, 204})
 _MAX_IN_FLIGHT = 20
 _IDLE_WAIT_S = 60.0
 
-# (account's e-mail, audience) -> identity token
-MintToken = Callable[[str, str], str]
+_HEADER = re.compile(r"[A-Za-z0-9_-]+")
+
+# (account's e-mail, audience) -> identity token, or None for an account that is gone or disabled.
+MintToken = Callable[[str, str], str | None]
 
 
 class Pushers:
@@ -94,13 +97,19 @@ class _PushWorker:
 
     async def _post(self, session: aiohttp.ClientSession, lease: Lease) -> bool:
         endpoint: str = self._config["pushEndpoint"]
-        headers: dict[str, str] = {}
+        headers = {
+            "User-Agent": "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"
+        }
         oidc = self._config.get("oidcToken")
         if oidc:
             token = self._mint_token(oidc["serviceAccountEmail"], oidc.get("audience") or endpoint)
+            if token is None:
+                return False
             headers["Authorization"] = f"Bearer {token}"
-        if self._config.get("noWrapper") is not None:
+        unwrapped = self._config.get("noWrapper")
+        if unwrapped is not None:
             body = lease.message.data
+            headers |= self._metadata(lease) if unwrapped.get("writeMetadata") else {}
         else:
             body = json.dumps(self._envelope(lease)).encode()
             headers["Content-Type"] = "application/json"
@@ -109,6 +118,26 @@ class _PushWorker:
                 return answer.status in _ACCEPTED
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+
+    def _metadata(self, lease: Lease) -> dict[str, str]:
+        """What the envelope would tell, as headers; attributes that can be headers are too."""
+        message = lease.message.to_json()
+        told = {
+            "subscription-name": self._name,
+            "message-id": message["messageId"],
+            "publish-time": message["publishTime"],
+            "ordering-key": message.get("orderingKey", ""),
+        }
+        if self._backlog.policy.max_attempts is not None:
+            told["delivery-attempt"] = str(lease.attempt)
+        attributes = {
+            key: value
+            for key, value in lease.message.attributes.items()
+            if _HEADER.fullmatch(key) and value.isascii() and value.isprintable()
+        }
+        return attributes | {
+            f"x-goog-pubsub-{name}": value for name, value in told.items() if value
+        }
 
     def _envelope(self, lease: Lease) -> JsonObject:
         message = lease.message.to_json()

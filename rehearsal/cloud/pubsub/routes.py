@@ -118,7 +118,7 @@ def _delivery_handlers(broker: Broker) -> dict[str, Handler]:
         return {"receivedMessages": received} if received else {}
 
     async def acknowledge(call: Call) -> JsonObject:
-        broker.backlog(call.params["subscription"]).acknowledge(call.body.get("ackIds") or [])
+        broker.acknowledge(call.params["subscription"], call.body.get("ackIds") or [])
         return {}
 
     async def modify_ack_deadline(call: Call) -> JsonObject:

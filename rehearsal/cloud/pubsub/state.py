@@ -2,6 +2,7 @@
 
 from weakref import WeakKeyDictionary
 
+from rehearsal.cloud.iam.access import ACCOUNTS
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.message_faults import MessageFaults
@@ -11,12 +12,20 @@ from rehearsal.cloud.pubsub.push import Pushers
 _BROKERS: WeakKeyDictionary[LocalCloud, Broker] = WeakKeyDictionary()
 
 
+def _token(cloud: LocalCloud, email: str, audience: str) -> str | None:
+    """A token of an account, as long as it is there and not disabled."""
+    account = cloud.store.get(ACCOUNTS, f"{cloud.project}/serviceAccounts/{email}")
+    if account is None or account.get("disabled"):
+        return None
+    return cloud.tokens.identity_token(email, audience)
+
+
 def broker_of(cloud: LocalCloud) -> Broker:
     """Return the cloud's broker."""
     broker = _BROKERS.get(cloud)
     if broker is None:
         log = MessageLog(cloud.data_dir / "messages.sqlite")
-        pushers = Pushers(cloud.tokens.identity_token)
+        pushers = Pushers(lambda email, audience: _token(cloud, email, audience))
         broker = Broker(
             cloud.store,
             log,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found
 from rehearsal.cloud.pubsub.backlog import Backlog
-from rehearsal.cloud.pubsub.broker import Broker
+from rehearsal.cloud.pubsub.broker import Broker, check_extension
 from rehearsal.cloud.pubsub.delivery import Consumer, Lease
 from rehearsal.cloud.pubsub.protocol import Proto, StreamingPullResponse
 from rehearsal.cloud.pubsub.received import received_message
@@ -126,7 +126,9 @@ class PullStream:
             self._backlog.acknowledge(request.ack_ids)
         seconds = request.modify_deadline_seconds
         for ack_id, extension_s in zip(request.modify_deadline_ack_ids, seconds, strict=False):
-            self._broker.modify_ack_deadline(self._subscription, [ack_id], extension_s)
+            # A stream hears of no lost leases; with exactly-once delivery clients ask one by one.
+            check_extension(extension_s)
+            self._backlog.modify_deadline([ack_id], extension_s)
 
 
 def _deadline_of(request: Proto) -> float:

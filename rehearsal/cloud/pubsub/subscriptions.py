@@ -16,6 +16,7 @@ from rehearsal.cloud.pubsub.fields import (
     check_name,
     fields_of_mask,
     merge_masked,
+    refuse_unmodelled,
     seconds_of,
     without_empty,
 )
@@ -51,6 +52,8 @@ _MAX_BACKOFF_S = 600
 # Pushing slows down by itself, so that a broken endpoint is not hammered.
 _PUSH_BACKOFF = {"minimumBackoff": "0.1s", "maximumBackoff": "60s"}
 _PUSH_ENDPOINT = re.compile(r"https?://[^\s/]+(/\S*)?")
+
+_NOT_MODELLED = ("bigqueryConfig", "cloudStorageConfig", "messageTransforms")
 
 
 class Subscriptions:
@@ -140,6 +143,7 @@ def policy_of(subscription: JsonObject) -> DeliveryPolicy:
         if dead_letter
         else None,
         is_ordered=bool(subscription.get("enableMessageOrdering")),
+        is_exactly_once=bool(subscription.get("enableExactlyOnceDelivery")),
         retention_s=seconds_of(
             subscription["messageRetentionDuration"], "message_retention_duration"
         ),
@@ -176,6 +180,7 @@ def _with_defaults(settings: JsonObject) -> JsonObject:
 
 
 def _check(subscription: JsonObject) -> None:
+    refuse_unmodelled(subscription, _NOT_MODELLED, "subscription")
     check_bounds(
         float(subscription["ackDeadlineSeconds"]),
         _MIN_ACK_DEADLINE_S,

@@ -14,6 +14,7 @@ from rehearsal.cloud.pubsub.fields import (
     check_bounds,
     check_name,
     merge_masked,
+    refuse_unmodelled,
     seconds_of,
     without_empty,
 )
@@ -33,6 +34,8 @@ MUTABLE = frozenset(
         "messageTransforms",
     }
 )
+
+_NOT_MODELLED = ("schemaSettings", "ingestionDataSourceSettings", "messageTransforms")
 
 
 class Topics:
@@ -100,6 +103,7 @@ class Topics:
 
 
 def _check(topic: JsonObject) -> None:
+    refuse_unmodelled(topic, _NOT_MODELLED, "topic")
     retention = topic.get("messageRetentionDuration")
     if retention is not None:
         seconds = seconds_of(retention, "topic.message_retention_duration")

@@ -192,3 +192,60 @@ def test_the_vendored_protocol_is_that_of_the_installed_client() -> None:
     hint = "run `python -m rehearsal.cloud.pubsub.refresh_protocol`"
     assert TARGET.read_bytes() == installed_protocol(), hint
     assert message_class("PublishRequest")(topic="t").topic == "t"
+
+
+def test_lost_leases_are_told_with_exactly_once_delivery(
+    topic: Any, local_cloud: Any, expect: Expect
+) -> None:
+    """Over REST too: 400 names each acknowledgement id that holds nothing any more."""
+    client = local_cloud.deployer
+    for name, is_exact in (("exact", True), ("usual", False)):
+        body = {"topic": TOPIC_NAME, "enableExactlyOnceDelivery": is_exact}
+        expect(client.put(f"{BASE}/subscriptions/{name}", json=body))
+    expect(client.post(f"{TOPIC}:publish", json={"messages": [{"data": "eA=="}]}))
+    for name, code in (("exact", 400), ("usual", 200)):
+        url = f"{BASE}/subscriptions/{name}"
+        (received,) = expect(client.post(f"{url}:pull", json={"maxMessages": 1}))[
+            "receivedMessages"
+        ]
+        nack = {"ackIds": [received["ackId"]], "ackDeadlineSeconds": 0}
+        expect(client.post(f"{url}:modifyAckDeadline", json=nack))
+        answer = expect(
+            client.post(f"{url}:acknowledge", json={"ackIds": [received["ackId"]]}), code
+        )
+        if code == 400:
+            (details,) = answer["error"]["details"]
+            assert details["metadata"] == {received["ackId"]: "PERMANENT_FAILURE_INVALID_ACK_ID"}
+
+
+def test_a_request_has_its_limits(topic: Any, local_cloud: Any, expect: Expect) -> None:
+    """At most 1,000 messages and 10 MB at once, and keys of ordering of 1 KB."""
+    client = local_cloud.deployer
+
+    def publish(code: int, *messages: dict[str, Any]) -> str:
+        answer = expect(client.post(f"{TOPIC}:publish", json={"messages": messages}), code)
+        return str(answer["error"]["message"]) if code == 400 else ""
+
+    small = {"data": "eA=="}
+    publish(200, *[small] * 1000)
+    assert "maximum value is 1000" in publish(400, *[small] * 1001)
+    large = {"data": base64.b64encode(bytes(6 * 1024 * 1024)).decode()}
+    publish(200, large)
+    assert "exceeds the limit: 10485760" in publish(400, large, large)
+    assert "ordering key" in publish(400, small | {"orderingKey": "k" * 1025})
+
+
+def test_settings_without_effect_here_are_refused(
+    topic: Any, local_cloud: Any, expect: Expect
+) -> None:
+    """What would look right and do nothing is named instead."""
+    client = local_cloud.deployer
+    schema = {"schemaSettings": {"schema": "projects/local-proj/schemas/s", "encoding": "JSON"}}
+    refused = expect(client.put(f"{BASE}/topics/other", json=schema), 400)["error"]
+    assert (refused["status"], "schemaSettings" in refused["message"]) == (
+        "FAILED_PRECONDITION",
+        True,
+    )
+    body = {"topic": TOPIC_NAME, "bigqueryConfig": {"table": "local-proj.d.t"}}
+    refused = expect(client.put(f"{BASE}/subscriptions/other", json=body), 400)["error"]
+    assert "bigqueryConfig" in refused["message"]
