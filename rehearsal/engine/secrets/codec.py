@@ -41,7 +41,7 @@ class StateCodec:
     def read(self, where: str, properties: Mapping[str, Json]) -> EngineProperties:
         """Decrypt the properties of the resource (and field) named by `where`."""
         return {
-            key: _read(value, f"{where}.{key}", self._open) for key, value in properties.items()
+            key: _read(value, _inside(where, key), self._open) for key, value in properties.items()
         }
 
     def write(self, where: str, properties: Mapping[str, EngineValue]) -> JsonObject:
@@ -50,7 +50,8 @@ class StateCodec:
 
     def _open(self, ciphertext: str, where: str) -> str:
         text = self._crypter().decrypt(ciphertext)
-        self._known[where] = (text, ciphertext)
+        # What is pending is read behind what is deployed, which is to stay as it is.
+        self._known.setdefault(where, (text, ciphertext))
         return text
 
     def _seal(self, text: str, where: str) -> str:
@@ -90,18 +91,23 @@ def _unsealed(text: str, _where: str) -> str:
 def _read(value: Json, where: str, unseal: Seal) -> EngineValue:
     match value:
         case str():
-            return UNKNOWN if value in UNKNOWN_TEXTS else value
+            return UNKNOWN if value == UNKNOWN_TEXT else value
         case Mapping():
             signature = value.get(SIGNATURE)
             if signature == SECRET_SIGNATURE:
                 return _read_secret(value, where, unseal)
             if signature == REFERENCE_SIGNATURE:
                 return _read_reference(value)
-            return {key: _read(item, f"{where}.{key}", unseal) for key, item in value.items()}
+            return {key: _read(item, _inside(where, key), unseal) for key, item in value.items()}
         case list() | tuple():
-            return [_read(item, f"{where}[{at}]", unseal) for at, item in enumerate(value)]
+            return [_read(item, _inside(where, str(at)), unseal) for at, item in enumerate(value)]
         case _:
             return value
+
+
+def _inside(where: str, part: str) -> str:
+    # Keys may contain anything that a path is written with.
+    return f"{where}\0{part}"
 
 
 def _read_secret(value: Mapping[str, Json], where: str, unseal: Seal) -> Secret:
@@ -122,7 +128,7 @@ def _read_reference(value: Mapping[str, Json]) -> ResourceReference:
 
 
 def _write_all(properties: Mapping[str, EngineValue], where: str, seal: Seal) -> JsonObject:
-    return {key: _write(properties[key], f"{where}.{key}", seal) for key in sorted(properties)}
+    return {key: _write(properties[key], _inside(where, key), seal) for key in sorted(properties)}
 
 
 def _write(value: EngineValue, where: str, seal: Seal) -> Json:
@@ -140,13 +146,14 @@ def _write(value: EngineValue, where: str, seal: Seal) -> Json:
         case Mapping():
             return _write_all(value, where, seal)
         case _:
-            return [_write(item, f"{where}[{at}]", seal) for at, item in enumerate(value)]
+            return [_write(item, _inside(where, str(at)), seal) for at, item in enumerate(value)]
 
 
 def _write_reference(value: ResourceReference) -> JsonObject:
     fields: JsonObject = {SIGNATURE: REFERENCE_SIGNATURE}
     if value.id is not None:
-        fields["id"] = UNKNOWN_TEXT if isinstance(value.id, Unknown) else value.id
+        # The real engine has no other word for an id that is not known yet.
+        fields["id"] = "" if isinstance(value.id, Unknown) else value.id
     fields["packageVersion"] = value.package_version
     fields["urn"] = value.urn
     return fields

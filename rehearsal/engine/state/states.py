@@ -48,6 +48,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "replaceOnChanges": "replace_on_changes",
 }
 _ALWAYS: Final = frozenset({"urn", "custom", "type"})
+# No URNs, where the real engine has written `null` instead of a list.
+_NONE: Final[list[str]] = []
 _PROPERTIES: Final = frozenset({"inputs", "outputs"})
 
 
@@ -118,6 +120,11 @@ class ResourceState:
         return self.custom_timeouts.get(operation, 0.0)
 
 
+def _place(document: Mapping[str, Json], name: str) -> str:
+    """Say whose properties they are: a resource and the one that replaces it share a URN."""
+    return f"{document.get('urn', '')}\0{document.get('id', '')}\0{name}"
+
+
 def read(document: Mapping[str, Json], codec: StateCodec) -> ResourceState:
     """Read a resource of a checkpoint."""
     # What every resource must have may be missing from a damaged one: `integrity` says so.
@@ -130,9 +137,12 @@ def read(document: Mapping[str, Json], codec: StateCodec) -> ResourceState:
         elif value is None:
             continue
         elif name in _PROPERTIES and isinstance(value, Mapping):
-            known[name] = codec.read(f"{document.get('urn', '')}.{name}", value)
+            known[name] = codec.read(_place(document, name), value)
         elif name == "property_dependencies" and isinstance(value, Mapping):
-            known[name] = {property_: list(urns_ or ()) for property_, urns_ in value.items()}  # type: ignore[arg-type]
+            known[name] = {
+                property_: _NONE if urns_ is None else list(urns_)  # type: ignore[arg-type]
+                for property_, urns_ in value.items()
+            }
         else:
             known[name] = value
     return ResourceState(**known, extra=extra)  # type: ignore[arg-type]
@@ -144,10 +154,13 @@ def write(state: ResourceState, codec: StateCodec | None) -> JsonObject:
     for key, name in _FIELDS.items():
         value = getattr(state, name)
         if name in _PROPERTIES and value:
-            where = f"{state.urn}.{name}"
-            document[key] = codec.write(where, value) if codec else expose(value)
+            place = _place({"urn": state.urn, "id": state.id}, name)
+            document[key] = codec.write(place, value) if codec else expose(value)
         elif name == "property_dependencies" and value:
-            document[key] = {property_: value[property_] for property_ in sorted(value)}
+            document[key] = {
+                property_: None if value[property_] is _NONE else value[property_]
+                for property_ in sorted(value)
+            }
         elif value or key in _ALWAYS:
             document[key] = value
     return {**document, **state.extra}
