@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import datetime
 
@@ -66,6 +67,24 @@ def show_cloud(env: str, *, as_json: bool) -> None:
     )
     for service in info.services:
         console.print(f"  {service.name} at {service.url}: {service.state}")
+
+
+def print_client_variables(env: str, *, as_json: bool) -> None:
+    """Print what points other people's clients at the local cloud: `export` lines, or JSON.
+
+    Raises:
+        CloudUnreachable: it does not run.
+    """
+    from orchestration.targets.local_clients import client_variables  # noqa: PLC0415 - rarely asked
+
+    environment = Environment(env, Settings.from_environment())
+    info = LocalTarget(environment, project_id="", region="").info
+    variables = client_variables(info, environment.cloud_dir)
+    if as_json:
+        sys.stdout.write(json.dumps(variables, indent=2) + "\n")
+        return
+    for name, value in variables.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 def stop_cloud(env: str, *, as_json: bool) -> None:

@@ -58,6 +58,18 @@ def stop(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) ->
         stop_cloud(env, as_json=as_json)
 
 
+@app.command("env")
+def client_environment(env: EnvironmentName, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Print the variables that point Google's clients, gcloud and the official provider at it.
+
+    As lines for a shell: eval "$(conductor cloud env --env local)". HTTPS leads nowhere from there.
+    """
+    from orchestration.cli.rehearsing import print_client_variables
+
+    with reported(as_json=as_json, debug=debug):
+        print_client_variables(env, as_json=as_json)
+
+
 @app.command()
 def log(
     env: EnvironmentName,

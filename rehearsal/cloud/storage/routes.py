@@ -33,6 +33,7 @@ REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     "storage.buckets.getIamPolicy": Requirement("storage.buckets.getIamPolicy", _BUCKET),
     "storage.buckets.setIamPolicy": Requirement("storage.buckets.setIamPolicy", _BUCKET),
     "storage.anywhereCaches.list": Requirement("storage.anywhereCaches.list", _BUCKET),
+    "storage.managedFolders.list": Requirement("storage.managedFolders.list", _BUCKET),
     "storage.objects.list": Requirement("storage.objects.list", _BUCKET),
     "storage.objects.get": Requirement("storage.objects.get", _OBJECT),
     "storage.objects.delete": Requirement("storage.objects.delete", _OBJECT),
@@ -68,6 +69,11 @@ def _bucket_handlers(buckets: Buckets) -> dict[str, Handler]:
         check_metageneration(call.query, bucket["metageneration"], is_read=True)
         return bucket
 
+    async def list_folders(call: Call) -> JsonObject:
+        """None, for none can be made; gcloud looks before it deletes a bucket with its objects."""
+        buckets.get(call.params["bucket"])
+        return {"kind": "storage#managedFolders"}
+
     async def get_layout(call: Call) -> JsonObject:
         """Where objects are, and that folders are only in their names."""
         bucket = buckets.get(call.params["bucket"])
@@ -101,6 +107,7 @@ def _bucket_handlers(buckets: Buckets) -> dict[str, Handler]:
         "storage.buckets.update": update,
         "storage.buckets.delete": delete,
         "storage.anywhereCaches.list": list_caches,
+        "storage.managedFolders.list": list_folders,
     }
 
 
