@@ -32,7 +32,7 @@ from rehearsal.engine.provider import (
     Value,
 )
 
-REPLACING = frozenset({"name"})
+REPLACING = frozenset({"name", "zone"})
 
 
 class FiledThings(dict[str, Properties]):
@@ -66,6 +66,7 @@ class World:
         self.calls: list[tuple[str, str]] = []
         self.configured: list[Properties] = []
         self.environs: list[Mapping[str, str]] = []
+        self.failing: set[tuple[str, str]] = set()
         self.timeouts: list[tuple[str, float]] = []
         self.busy = 0
         self.most_busy = 0
@@ -259,6 +260,8 @@ class FakeProvider:
                     if not inputs.get("stubborn"):
                         raise
                     await waiting
+            if (call, _name(urn)) in world.failing:
+                raise ProviderError(f"cannot {call} {_name(urn)} now")
             _break(call, urn, inputs)
         finally:
             world.busy -= 1
