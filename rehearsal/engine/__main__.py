@@ -14,9 +14,13 @@ from typing import Final, NoReturn
 
 from rehearsal.engine.cli.arguments import parse
 from rehearsal.engine.command import EmbeddedPulumi
-from rehearsal.engine.errors import EXIT_FAILED, CommandFailedError
+from rehearsal.engine.errors import EXIT_DECLINED, EXIT_FAILED, CommandFailedError
 from rehearsal.engine.provider import ProviderFactory
 
+_WARNS: Final = {
+    ("stack", "rm"): "This removes the stack, its configuration and its history.",
+    ("cancel",): "This breaks the stack's lock, whoever holds it.",
+}
 # How many signals an operation may take to end: one to cancel it, one to end it at once.
 _PATIENCE: Final = 2
 _ASKS = {"up": "update", "update": "update", "refresh": "refresh", "destroy": "destroy"}
@@ -31,8 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse(words)
         command = parsed.command[0] if parsed.command else ""
         decided = parsed.has("yes") or parsed.has("skip-preview") or parsed.has("preview-only")
-        if command in _ASKS and not decided and sys.stdin.isatty():
-            return _ask(engine, words, command)
+        if not decided and not parsed.has("help") and sys.stdin.isatty():
+            if command in _ASKS:
+                return _ask(engine, words, command)
+            if parsed.command in _WARNS and not _is_sure(_WARNS[parsed.command]):
+                return EXIT_DECLINED
     except CommandFailedError:
         # The engine itself says what is wrong.
         pass
@@ -48,15 +55,25 @@ def _providers() -> Mapping[str, ProviderFactory]:
 
 def _ask(engine: EmbeddedPulumi, words: Sequence[str], command: str) -> int:
     """Show what would happen and go on if the user wants it."""
-    looking = ["preview", *words[1:]] if _ASKS[command] == "update" else [*words, "--preview-only"]
+    looking = [*words, "--preview-only"]
+    if _ASKS[command] == "update":
+        at = words.index(command)
+        looking = [*words[:at], "preview", *words[at + 1 :]]
     if code := _run(engine, looking):
         return code
     sys.stdout.write(f"Do you want to perform this {_ASKS[command]}? [yes/no] ")
     sys.stdout.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         sys.stdout.write(f"{_ASKS[command]} declined\n")
-        return 8
+        return EXIT_DECLINED
     return _run(engine, [*words, "--yes"])
+
+
+def _is_sure(consequence: str) -> bool:
+    """Ask whether something that cannot be taken back is meant."""
+    sys.stdout.write(f"{consequence} Is that what you want? [yes/no] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _run(engine: EmbeddedPulumi, words: Sequence[str]) -> int:

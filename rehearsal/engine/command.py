@@ -23,7 +23,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from rehearsal.engine.cli import arguments as command_line
-from rehearsal.engine.cli import config_commands, declined, stack_commands
+from rehearsal.engine.cli import config_commands, declined, stack_commands, usage
 from rehearsal.engine.cli.operations import Operation
 from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.errors import (
@@ -31,6 +31,7 @@ from rehearsal.engine.errors import (
     EXIT_INTERNAL,
     EXIT_USAGE,
     CommandFailedError,
+    stack_not_found,
 )
 from rehearsal.engine.files import describe
 from rehearsal.engine.programs.processes import Launcher, ZygoteLauncher
@@ -160,8 +161,11 @@ class EmbeddedPulumi(PulumiCommand):
         name = parsed.command
         operation = _OPERATIONS.get(name)
         simple = _SIMPLE.get(name)
-        if (simple is None and operation is None) or parsed.has("help"):
-            raise declined.command((*name, "--help") if parsed.has("help") else name)
+        if parsed.has("help") or not name:
+            out(usage.text(sorted({*_OPERATIONS, *_SIMPLE})))
+            return 0
+        if simple is None and operation is None:
+            raise declined.command(name)
         if parsed.unknown:
             raise declined.flag(parsed.unknown[0])
         if operation:
@@ -295,6 +299,8 @@ def _whoami(work: Workplace) -> None:
 def _cancel(work: Workplace) -> None:
     operands = work.arguments.operands
     ref = work.ref(operands[0]) if operands else work.stack
+    if not work.backend.exists(ref):
+        raise stack_not_found(ref.name)
     work.backend.break_locks(ref)
     work.out(f"The currently running update for '{ref.name}' has been canceled!")
 

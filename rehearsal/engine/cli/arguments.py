@@ -44,7 +44,7 @@ _SHORT: Final[Mapping[str, str]] = {
     "v": "verbose",
     "y": "yes",
 }
-_KNOWN: Final = _SWITCHES | _VALUED | _BARE.keys()
+FLAGS: Final = _SWITCHES | _VALUED | _BARE.keys()
 _GROUPS: Final = frozenset({"stack", "config", "plugin", "org", "policy", "state"})
 
 
@@ -122,7 +122,7 @@ def parse(words: Sequence[str]) -> Arguments:
             name = _SHORT.get(name, name)
             if word == "-f" and arguments.positional[:1] in (["stack"], ["config"]):
                 name = "force"
-        if name not in _KNOWN:
+        if name not in FLAGS:
             arguments.unknown.append(name)
         pairs = takes_pairs and name in {"secret", "plaintext", "json"}
         if not equals:
@@ -132,7 +132,7 @@ def parse(words: Sequence[str]) -> Arguments:
 
 
 def _value_of(name: str, rest: list[str], *, is_switch: bool) -> str:
-    if is_switch or name not in _KNOWN:
+    if is_switch or name not in FLAGS:
         return "true"
     if name in _BARE:
         return _BARE[name]

@@ -158,8 +158,11 @@ def _json_values(text: str) -> dict[str, JsonObject]:
         document = json.loads(text)
     except ValueError as error:
         raise CommandFailedError(f"could not parse --json: {error}", EXIT_USAGE) from error
-    if not isinstance(document, dict):
-        raise CommandFailedError("--json takes an object", EXIT_USAGE)
+    if not isinstance(document, dict) or not all(isinstance(v, dict) for v in document.values()):
+        raise CommandFailedError(
+            '--json takes an object such as {"key": {"value": "text", "secret": false}}',
+            EXIT_USAGE,
+        )
     return document
 
 

@@ -132,6 +132,7 @@ class Operation:
             CommandFailedError: it could not begin, or expected no changes and found some.
         """
         refuse_declined(self._work)
+        parallelism(self._work)
         ref = await asyncio.to_thread(lambda: self._work.stack)
         with nullcontext() if self._preview else self._work.backend.lock(ref):
             started = time.time()

@@ -159,7 +159,7 @@ def history(work: Workplace) -> None:
     ref = work.stack
     show = work.arguments.has("show-secrets")
     size = work.arguments.number("page-size", 10)
-    if size and work.arguments.has("json") and not work.arguments.get("page-size"):
+    if work.arguments.has("json") and not {"page", "page-size"} & work.arguments.flags.keys():
         size = 0
     page = max(work.arguments.number("page", 1), 1)
     start, stop = ((page - 1) * size, page * size) if size else (0, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rehearsal.engine.backend.folder import StackRef
 from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.errors import CommandFailedError
-from rehearsal.engine.files import describe
+from rehearsal.engine.files import describe, write_atomically
 from rehearsal.engine.secrets.codec import StateCodec
 from rehearsal.engine.state import checkpoint, integrity
 from rehearsal.engine.state.checkpoint import Snapshot
@@ -18,13 +18,18 @@ from rehearsal.engine.values.gojson import JsonObject
 
 
 def export(work: Workplace) -> None:
-    """Print the stack's deployment, with its secrets in the clear if asked for."""
+    """Print the stack's deployment or write it to a file, secrets in the clear if asked for."""
     ref = work.stack
     deployment = work.backend.load(ref)
     if work.arguments.has("show-secrets"):
         snapshot = checkpoint.read(deployment, work.codec(ref))
         deployment = checkpoint.write(snapshot, None, written_by=snapshot.manifest)
-    work.print_json({"version": checkpoint.FORMAT, "deployment": deployment}, indent=4)
+    document: JsonObject = {"version": checkpoint.FORMAT, "deployment": deployment}
+    file = work.arguments.get("file")
+    if file:
+        write_atomically(work.folder / file, gojson.dumps(document, indent=4) + "\n")
+    else:
+        work.print_json(document, indent=4)
 
 
 def import_(work: Workplace) -> None:

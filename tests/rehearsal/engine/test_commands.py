@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -171,7 +172,6 @@ def test_foreign_export_is_not_imported(bench: Bench) -> None:
         (["config", "env", "add", "x"], "edit the stack's configuration file"),
         (["plugin", "install", "resource", "gcp"], "there is nothing to install"),
         (["login"], "set PULUMI_BACKEND_URL"),
-        (["preview", "--help"], "a real `pulumi`"),
         (["up", "--yes", "--client=127.0.0.1:1"], "put the program into a folder"),
         (["up", "--yes", "--policy-pack", "x"], "check the steps that `preview --json` prints"),
         (["refresh", "--yes", "--run-program"], "go by the state"),
@@ -310,3 +310,55 @@ def test_flags_stand_anywhere() -> None:
     assert arguments.parse(["config", "set", "k", "--", "--yes"]).operands == ["k", "--yes"]
     pairs = arguments.parse(["config", "set-all", "--secret", "a=b", "--plaintext", "c=d"])
     assert (pairs.all("secret"), pairs.all("plaintext")) == (("a=b",), ("c=d",))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["cancel", "nowhere", "--yes"], 6, "no stack named 'nowhere' found"),
+        (["stack", "output", "-s", "nowhere"], 6, "no stack named 'nowhere' found"),
+        (["stack", "init", "organization/other/x"], 1, "'other' doesn't match Pulumi.yaml"),
+        (["stack", "init", "acme/x"], 1, "organization name must be 'organization'"),
+        (["stack", "init", "no name"], 1, "is no stack name"),
+        (["stack", "import", "-s", "dev", "--file", "nowhere.json"], 1, "nowhere.json"),
+        (["config", "set-all", "-s", "dev", "--json", '{"k": 1}'], 2, "--json takes an object"),
+        (["config", "set", "a", "-s", "dev"], 2, "accepts 2 arg(s), received 1"),
+        (["up", "--yes", "-s", "dev", "--parallel", "many"], 2, 'invalid argument "many"'),
+        (["up", "--yes", "-s", "dev", "--event-log", "/dev/null/x"], 1, "/dev/null/x"),
+        (["up", "--yes", "-s", "dev", "-C", "nowhere"], 1, "no project"),
+        (["up", "--yes", "-s"], 2, "flag needs an argument: --stack"),
+        (["stack", "history", "-s", "dev", "--page", "x"], 2, 'invalid argument "x"'),
+    ],
+)
+def test_bad_calls_get_one_line_and_a_code(
+    bench: Bench, words: list[str], code: int, said: str
+) -> None:
+    """What is wrong is said on standard error, and nothing is printed or done."""
+    bench.stack()
+    if said == "no project":
+        (bench.root / "Pulumi.yaml").unlink()
+        said = "no Pulumi.yaml project file found"
+    result = bench.engine.execute(words, bench.root, {**os.environ, **bench.environ})
+    assert result.code == code
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert said in result.stderr
+    assert "\n" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], [], ["up", "-h"], ["stack", "init", "--help"]])
+def test_help_names_commands_and_flags(bench: Bench, words: list[str]) -> None:
+    """Whoever asks learns what there is; the SDK learns that there is no `--remote`."""
+    text = run(bench, *words)
+    assert "stack export" in text
+    assert "--target-dependents" in text
+    assert "--remote" not in text
+    assert "--policy-pack" not in text
+
+
+def test_export_goes_to_a_file(bench: Bench) -> None:
+    """`--file` writes what is printed without it."""
+    stack = bench.stack()
+    printed = run(bench, "stack", "export", "--stack", stack.name)
+    assert run(bench, "stack", "export", "--stack", stack.name, "--file", "out.json") == ""
+    assert json.loads((bench.root / "out.json").read_text()) == json.loads(printed)
