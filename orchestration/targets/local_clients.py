@@ -32,6 +32,7 @@ GCLOUD_ENDPOINTS: Final[Mapping[str, str]] = {
     "SERVICEUSAGE": "serviceusage/",
     "STORAGE": "storage/storage/v1/",
 }
+_OVERRIDE: Final = "CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"
 # gcloud must neither ask nor look around.
 _GCLOUD_SETTINGS: Final[Mapping[str, str]] = {
     "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
@@ -75,7 +76,7 @@ def gcloud_variables(base_url: str, info: CloudInfo, cloud_dir: Path) -> dict[st
         "CLOUDSDK_CORE_PROJECT": info.project_id,
         **_GCLOUD_SETTINGS,
         **{
-            f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{base_url}/{path}"
+            _OVERRIDE.format(api=api): f"{base_url}/{path}"
             for api, path in GCLOUD_ENDPOINTS.items()
         },
     }
