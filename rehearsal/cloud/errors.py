@@ -40,6 +40,11 @@ LEGACY_REASONS: Final[Mapping[str, str]] = {
     "UNAUTHENTICATED": "authError",
     "RESOURCE_EXHAUSTED": "rateLimitExceeded",
 }
+# The two older APIs have their own reasons for the same.
+OLDER_REASONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "bigquery": {"badRequest": "invalid", "forbidden": "accessDenied"},
+    "storage": {"badRequest": "invalid", "authError": "required"},
+}
 ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 BAD_REQUEST: Final = "type.googleapis.com/google.rpc.BadRequest"
 
@@ -76,13 +81,14 @@ class ApiError(Exception):
         """The number of the canonical code, as in gRPC and in failed operations."""
         return RPC_CODES.get(self.status, RPC_CODES["UNKNOWN"])
 
-    def to_json(self) -> JsonObject:
-        """Google's error body."""
+    def to_json(self, api: str = "") -> JsonObject:
+        """Google's error body, with the reason that an API (`storage`, say) gives."""
+        reason = OLDER_REASONS.get(api, {}).get(self.reason, self.reason)
         error: JsonObject = {
             "code": self.code,
             "message": self.message,
             "status": self.status,
-            "errors": [{"message": self.message, "domain": "global", "reason": self.reason}],
+            "errors": [{"message": self.message, "domain": "global", "reason": reason}],
         }
         if self.details:
             error["details"] = list(self.details)

@@ -64,13 +64,13 @@ class Front:
         try:
             return await self._answer(request, raw_path)
         except ApiError as error:
-            return _refused(error)
+            return _refused(raw_path, error)
         except ConnectionDroppedError:
             return _dropped(request)
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
             _LOG.exception("Answering %s %s failed", request.method, request.raw_path)
             message = f"Internal error of the local cloud: {error!r}"
-            return _refused(ApiError(500, "INTERNAL", message))
+            return _refused(raw_path, ApiError(500, "INTERNAL", message))
 
     async def _answer(self, request: web.BaseRequest, raw_path: str) -> web.StreamResponse:
         raw = self._raw_handler(raw_path, request.query)
@@ -124,8 +124,8 @@ def _with_service(raw_path: str) -> str:
     return f"/storage{raw_path}" if raw_path.startswith(_BARE_STORAGE) else raw_path
 
 
-def _refused(error: ApiError) -> web.StreamResponse:
-    return web.json_response(error.to_json(), status=error.code)
+def _refused(raw_path: str, error: ApiError) -> web.StreamResponse:
+    return web.json_response(error.to_json(raw_path.split("/")[1]), status=error.code)
 
 
 def _dropped(request: web.BaseRequest) -> web.StreamResponse:

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from rehearsal.cloud.artifactregistry.images import Images
 from rehearsal.cloud.call_log import CallLog
@@ -110,6 +110,15 @@ class LocalCloud:
         if parts[0] == "projects" and parts[1:2] in ([self.project_number], ["-"]):
             parts[1] = self.project_id
         return self._with_email("/".join(parts))
+
+    def canonical_body(self, value: Any) -> Any:
+        """A JSON value in which every resource of the project is named by the project's id."""
+        if isinstance(value, dict):
+            return {name: self.canonical_body(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.canonical_body(entry) for entry in value]
+        is_name = isinstance(value, str) and value.startswith("projects/")
+        return self.canonical(value) if is_name else value
 
     def _with_email(self, name: str) -> str:
         """The name of a service account by email, where it was named by its unique id."""

@@ -20,6 +20,7 @@ from rehearsal.cloud.errors import (
     not_found,
     unauthenticated,
 )
+from rehearsal.cloud.etag_conditions import check_after, check_before
 from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.paging import page_of_answer
@@ -102,9 +103,11 @@ class Pipeline:
                 update_mask=checked_mask(method, call.query, call.body),
                 replaces_all=replaces_all(call.query, call.body),
             )
+            await check_before(method, call, self._handlers)
             answer = await handler(masked_call)
             if answer is None:
                 return None
+            check_after(method, call, answer)
             page = page_of_answer(method, call, answer)
             return page if selection is None else chosen(page, selection)
 

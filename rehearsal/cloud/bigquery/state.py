@@ -65,6 +65,7 @@ class Datasets:
 
     def create(self, body: JsonObject, creator: str) -> JsonObject:
         """Create an empty dataset."""
+        self._check_reference(body.get("datasetReference"), "")
         dataset_id = (body.get("datasetReference") or {}).get("datasetId") or ""
         if not _DATASET_ID.fullmatch(dataset_id):
             raise invalid_argument(f'Invalid dataset ID "{dataset_id}".')
@@ -130,6 +131,7 @@ class Datasets:
     def create_table(self, dataset_name: str, body: JsonObject) -> JsonObject:
         """Create an empty table or a view."""
         dataset = self.get(dataset_name)
+        self._check_reference(body.get("tableReference"), dataset_name)
         table_id = (body.get("tableReference") or {}).get("tableId") or ""
         if not _TABLE_ID.fullmatch(table_id):
             raise invalid_argument(f'Invalid table ID "{table_id}".')
@@ -213,6 +215,22 @@ class Datasets:
         # A killed process may leave rows behind, but never a table without its rows.
         self._rows.drop(name)
         self._cloud.iam.forget(name)
+
+    def _check_reference(self, reference: JsonObject | None, dataset_name: str) -> None:
+        """Refuse a body that says to belong elsewhere than its path."""
+        given = reference or {}
+        told: list[tuple[str | None, Sequence[str]]] = [
+            (given.get("projectId"), (self._cloud.project_id, self._cloud.project_number))
+        ]
+        if dataset_name:
+            told.append((given.get("datasetId"), [dataset_name.rpartition("/")[2]]))
+        for value, wanted in told:
+            if value and value not in wanted:
+                raise invalid_argument(
+                    f"Value '{value}' in content does not agree with value '{wanted[0]}'. This can"
+                    " happen when a value set through a parameter is inconsistent with a value set"
+                    " in the request."
+                )
 
     def _save_dataset(self, name: str, dataset: JsonObject) -> JsonObject:
         for field in ("defaultTableExpirationMs", "defaultPartitionExpirationMs"):

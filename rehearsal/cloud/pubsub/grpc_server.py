@@ -23,7 +23,12 @@ from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.pubsub.broker import Broker
 from rehearsal.cloud.pubsub.grpc_methods import PUBLISHER, SUBSCRIBER, UnaryMethod
 from rehearsal.cloud.pubsub.grpc_policies import IAM_POLICY, policy_methods
-from rehearsal.cloud.pubsub.protocol import Proto, StreamingPullRequest, message_class
+from rehearsal.cloud.pubsub.protocol import (
+    Proto,
+    StreamingPullRequest,
+    message_class,
+    rename_resources,
+)
 from rehearsal.cloud.pubsub.requirements import REQUIREMENTS, SUBSCRIPTIONS
 from rehearsal.cloud.pubsub.state import broker_of
 from rehearsal.cloud.pubsub.streaming import PullStream
@@ -150,6 +155,7 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
         request: Proto,
         context: Context,
     ) -> Proto:
+        rename_resources(request, self._cloud.canonical)
         resource = str(functools.reduce(getattr, method.resource.split("."), request))
         method_id = method.id_for(resource)
         try:
@@ -167,6 +173,7 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc is untyped
         self, find_principal: Callable[[], str], requests: AsyncIterator[Proto], context: Context
     ) -> AsyncIterator[Proto]:
         first = await anext(requests)
+        rename_resources(first, self._cloud.canonical)
         name, method_id = first.subscription, f"{SUBSCRIPTIONS}.streamingPull"
         opened: OpenCall | None = None
         try:

@@ -5,6 +5,7 @@ has to start faster and to live in one process with that library. So the definit
 (`refresh_protocol`) and loaded into a descriptor pool of their own.
 """
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -30,6 +31,19 @@ def _load_pool() -> DescriptorPool:
 
 
 _POOL = _load_pool()
+
+
+def rename_resources(message: Proto, canonical: Callable[[str], str]) -> None:
+    """Name resources in a request, in place, by whatever name `canonical` gives them.
+
+    Lists and maps are left alone: none of Pub/Sub's has resources of the project in it.
+    """
+    for descriptor, value in message.ListFields():
+        if isinstance(value, str):
+            if value.startswith("projects/"):
+                setattr(message, descriptor.name, canonical(value))
+        elif hasattr(value, "ListFields"):
+            rename_resources(value, canonical)
 
 
 def message_class(name: str) -> type[Proto]:

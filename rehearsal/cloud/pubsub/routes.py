@@ -22,7 +22,7 @@ def handlers(cloud: LocalCloud) -> Mapping[str, Handler]:
     broker = broker_of(cloud)
     return {
         **_topic_handlers(broker),
-        **_subscription_handlers(broker),
+        **_subscription_handlers(cloud, broker),
         **_delivery_handlers(broker),
         **policy_handlers(cloud, TOPICS, broker.topics.get),
         **policy_handlers(cloud, SUBSCRIPTIONS, broker.subscriptions.get),
@@ -68,9 +68,10 @@ def _topic_handlers(broker: Broker) -> dict[str, Handler]:
     }
 
 
-def _subscription_handlers(broker: Broker) -> dict[str, Handler]:
+def _subscription_handlers(cloud: LocalCloud, broker: Broker) -> dict[str, Handler]:
     async def create(call: Call) -> JsonObject:
-        return broker.create_subscription(call.params["name"], call.body, call.principal)
+        body = cloud.canonical_body(call.body)
+        return broker.create_subscription(call.params["name"], body, call.principal)
 
     async def get(call: Call) -> JsonObject:
         return broker.subscriptions.get(call.params["subscription"])
@@ -80,7 +81,7 @@ def _subscription_handlers(broker: Broker) -> dict[str, Handler]:
         return {"subscriptions": found} if found else {}
 
     async def patch(call: Call) -> JsonObject:
-        body = call.body.get("subscription") or {}
+        body = cloud.canonical_body(call.body.get("subscription") or {})
         name = call.params["name"]
         mask = sorted(subscriptions.MUTABLE) if call.replaces_all else call.update_mask
         return broker.patch_subscription(name, body, mask, call.principal)

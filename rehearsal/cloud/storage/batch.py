@@ -56,7 +56,7 @@ class Batches:
             answer = await self._cloud.pipeline.answer(_request(call, principal, base_url))
             status = 204 if answer is None else 200
         except ApiError as error:
-            answer, status = error.to_json(), error.code
+            answer, status = error.to_json("storage"), error.code
         body = "" if answer is None else json.dumps(answer)
         lines = [
             "Content-Type: application/http",

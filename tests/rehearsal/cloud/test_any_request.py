@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from answer_shapes import misshapen
+from google.cloud.pubsub_v1 import PublisherClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_requests import RandomRequest, damaged, messages_in, request_of
+from random_requests import RandomRequest, address, damaged, messages_in, request_of
 
 from rehearsal.cloud.discovery.documents import Method, Routes
 from rehearsal.cloud.registry import all_handlers
@@ -231,6 +234,43 @@ def test_a_body_that_is_no_json_object_is_refused(world: World, content: bytes) 
             continue
         assert answer.status_code == 400, (method.id, answer.text)
         _check_error(answer, method.id)
+
+
+def test_the_projects_number_is_as_good_as_its_id(world: World) -> None:
+    """Every method that reads answers the same to both names of the project."""
+    asked = 0
+    for method in world.methods:
+        path = address(method, random.Random(1), is_known=True)  # noqa: S311 - not a secret
+        if method.http_method != "GET" or "local-proj" not in path:
+            continue
+        by_id = world.client.get(path)
+        by_number = world.client.get(path.replace("/local-proj", "/123456789012"))
+        assert by_number.status_code == by_id.status_code, (path, by_number.text)
+        if by_id.status_code == 200:
+            assert by_number.json() == by_id.json(), path
+            asked += 1
+    assert asked > 15
+
+
+def test_resources_are_named_by_number_in_bodies_too(world: World, local_cloud: Any) -> None:
+    """A subscription to a topic of the project's number is one to the topic, REST or gRPC."""
+    body = {
+        "topic": "projects/123456789012/topics/orders",
+        "deadLetterPolicy": {"deadLetterTopic": "projects/123456789012/topics/orders"},
+    }
+    path = "/pubsub/v1/projects/123456789012/subscriptions/numbered"
+    made = world.client.put(path, json=body).raise_for_status().json()
+    assert made["name"] == f"{PROJECT}/subscriptions/numbered"
+    assert (
+        made["topic"] == made["deadLetterPolicy"]["deadLetterTopic"] == f"{PROJECT}/topics/orders"
+    )
+    numbered = "projects/123456789012/topics/orders"
+    target = f"127.0.0.1:{local_cloud.cloud.pubsub_port}"
+    with grpc.insecure_channel(target) as channel:
+        publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        assert publisher.get_topic(topic=numbered).name == f"{PROJECT}/topics/orders"
+        listed = publisher.list_topic_subscriptions(topic=numbered)
+        assert f"{PROJECT}/subscriptions/numbered" in set(listed)
 
 
 @pytest.mark.parametrize(
