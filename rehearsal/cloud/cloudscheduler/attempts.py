@@ -38,6 +38,13 @@ _STATUS_OF_CODE: Final[Mapping[int, str]] = {
 }
 _SUCCESSES: Final = range(200, 300)
 _MIN_DEADLINE_S: Final = 15.0
+_OWN_HEADERS: Final = (
+    "content-length",
+    "host",
+    "user-agent",
+    "x-cloudscheduler",
+    "x-google-",
+)
 _LOCAL_NAME: Final = "localhost"
 
 
@@ -104,10 +111,14 @@ class Attempts:
     def _headers(self, job: JsonObject, due_at: float | None) -> dict[str, str]:
         target: JsonObject = job["httpTarget"]
         headers: dict[str, str] = {
-            "User-Agent": "Google-Cloud-Scheduler",
             **({"Content-Type": "application/octet-stream"} if target.get("body") else {}),
-            **(target.get("headers") or {}),
+            **{
+                name: value
+                for name, value in (target.get("headers") or {}).items()
+                if not name.lower().startswith(_OWN_HEADERS)
+            },
             # These are the scheduler's own, whatever the job says.
+            "User-Agent": "Google-Cloud-Scheduler",
             "X-CloudScheduler": "true",
             "X-CloudScheduler-JobName": job["name"].rpartition("/")[2],
         }

@@ -21,6 +21,7 @@ from rehearsal.cloud.errors import (
     not_found,
 )
 from rehearsal.cloud.field_masks import masked
+from rehearsal.cloud.pubsub.fields import seconds_of
 from rehearsal.cloud.times import rfc3339
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _TARGETS: Final = ("httpTarget", "pubsubTarget", "appEngineHttpTarget")
 _JOB_ID: Final = re.compile(r"[\w-]{1,500}", re.ASCII)
 # What a full update keeps: the job's own, not its maker's.
 _KEPT: Final[tuple[str, ...]] = ("name", "state", "lastAttemptTime", "status")
+
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+# From 15 seconds to half an hour.
+_DEADLINE_S: Final = (15.0, 1800.0)
 
 
 class Jobs:
@@ -112,11 +117,35 @@ class Jobs:
 
     def _check_target(self, job: JsonObject, principal: str) -> None:
         http = job.get("httpTarget") or {}
+        if http:
+            _check_request(job, http)
+        published = job.get("pubsubTarget")
+        if published is not None and not (published.get("data") or published.get("attributes")):
+            raise invalid_argument(
+                "Pub/Sub message must contain either non-empty data, or at least one attribute."
+            )
         if http and not str(http.get("uri") or "").startswith(("http://", "https://")):
             raise invalid_argument("HttpTarget.uri must be an http or https URL.")
         token = http.get("oidcToken") or http.get("oauthToken") or {}
         if "serviceAccountEmail" in token:
             self._cloud.iam.require_act_as(principal, token["serviceAccountEmail"])
+
+
+def _check_request(job: JsonObject, http: JsonObject) -> None:
+    """Refuse what no HTTP request of a job can have.
+
+    Raises:
+        ApiError: 400.
+    """
+    method = http.get("httpMethod") or "POST"
+    if http.get("body") and method not in _WITH_BODY:
+        raise invalid_argument(f"HttpTarget.body is not allowed with the HTTP method {method}.")
+    deadline_s = seconds_of(job.get("attemptDeadline") or "180s", "attempt_deadline")
+    if not _DEADLINE_S[0] <= deadline_s <= _DEADLINE_S[1]:
+        raise invalid_argument(
+            f"The attempt deadline of an HTTP target must be from {_DEADLINE_S[0]:g} to"
+            f" {_DEADLINE_S[1]:g} seconds, not {deadline_s:g}."
+        )
 
 
 def next_time(job: JsonObject, after_s: float) -> float | None:

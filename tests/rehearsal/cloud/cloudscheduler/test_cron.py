@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,6 +34,43 @@ def _after(schedule: str, moment: str, zone: ZoneInfo = BERLIN) -> str:
     found = Cron.parse(schedule).after(datetime.fromisoformat(moment), zone)
     assert found is not None
     return found.astimezone(zone).isoformat()
+
+
+# The clocks change on these days, somewhere in these zones.
+_CHANGES = [date(2026, 3, 8), date(2026, 3, 29), date(2026, 4, 5), date(2026, 10, 25)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    minutes=st.sets(st.integers(0, 59), min_size=1, max_size=3),
+    hours=st.sets(st.integers(0, 23), min_size=1, max_size=3) | st.just(set(range(24))),
+    name=st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]
+    ),
+    day=st.dates(date(2026, 1, 1), date(2027, 12, 31)) | st.sampled_from(_CHANGES),
+    after_min=st.integers(0, 1439),
+)
+def test_every_minute_of_a_zone_is_found_in_turn(
+    minutes: set[int], hours: set[int], name: str, day: date, after_min: int
+) -> None:
+    """The next time is the first minute, by the clocks on the wall, that the schedule names.
+
+    Of a repeated minute the second one counts only where the schedule names every hour.
+    """
+    zone = ZoneInfo(name)
+    every_hour = len(hours) == 24
+    listed = "*" if every_hour else ",".join(map(str, sorted(hours)))
+    cron = Cron.parse(f"{','.join(map(str, sorted(minutes)))} {listed} * * *")
+    moment = datetime.combine(day, time(), UTC) + timedelta(minutes=after_min)
+
+    def is_named(later: datetime) -> bool:
+        local = later.astimezone(zone)
+        is_repeated = bool(local.fold) and not every_hour
+        return local.minute in minutes and local.hour in hours and not is_repeated
+
+    minute = timedelta(minutes=1)
+    laters = (moment + minute * ahead for ahead in range(1, 4 * 1440))
+    assert cron.after(moment, zone) == next(filter(is_named, laters))
 
 
 @given(SCHEDULES, MOMENTS)

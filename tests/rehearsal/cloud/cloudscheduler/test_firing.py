@@ -68,7 +68,11 @@ def test_a_job_fires_when_its_time_comes(
 ) -> None:
     """The request carries the body and Google's headers, the job tells the next time."""
     body = base64.b64encode(b'{"a": 1}').decode()
-    headers = {"Content-Type": "application/json", "X-CloudScheduler": "forged"}
+    headers = {
+        "Content-Type": "application/json",
+        "X-CloudScheduler": "forged",
+        "user-agent": "forged",
+    }
     url = make(local_cloud, expect, target.uri, http={"body": body, "headers": headers})
     planned = expect(local_cloud.deployer.get(url))
     assert planned["scheduleTime"].endswith(":00:00.000000Z")
@@ -192,3 +196,36 @@ def test_jobs_fire_after_a_restart(
         cloud.clock.ahead_s += 3600
         wait_until(lambda: "status" in expect(cloud.deployer.get(url)))
     assert len(target.requests) == 1
+
+
+def test_a_time_that_passed_in_between_is_not_made_up_for(
+    start_cloud: Any, expect: Any, target: Target
+) -> None:
+    """A cloud that was down fires at the next time, and the job tells it; a paused one stays so."""
+    with start_cloud() as cloud:
+        cloud.enable("cloudscheduler")
+        url = make(cloud, expect, target.uri)
+        missed = expect(cloud.deployer.get(url))["scheduleTime"]
+    clock = cloud.clock
+    clock.ahead_s = 3700.0
+    with start_cloud(clock=clock) as cloud:
+        job = expect(cloud.deployer.get(url))
+        assert (job["scheduleTime"] > missed, "lastAttemptTime" in job) == (True, False)
+        expect(cloud.deployer.post(f"{url}:pause"))
+    with start_cloud(clock=clock) as cloud:
+        paused = expect(cloud.deployer.get(url))
+        assert (paused["state"], "scheduleTime" in paused) == ("PAUSED", False)
+    assert not target.requests
+
+
+def test_a_job_with_an_oauth_token_calls_as_its_account(
+    local_cloud: Any, expect: Any, target: Target, wait_until: Any
+) -> None:
+    """The access token names the account to every API."""
+    email = local_cloud.account("worker")
+    http = {"oauthToken": {"serviceAccountEmail": email}}
+    url = make(local_cloud, expect, target.uri, http=http)
+    expect(local_cloud.deployer.post(f"{url}:run"))
+    wait_until(lambda: target.requests)
+    token = target.requests[0][1]["Authorization"].removeprefix("Bearer ")
+    assert local_cloud.cloud.tokens.principal_of(token) == f"serviceAccount:{email}"

@@ -59,5 +59,9 @@ def test_impossible_jobs_are_refused(local_cloud: Any, expect: Any) -> None:
         {"httpTarget": None},
         {"pubsubTarget": {"topicName": "projects/local-proj/topics/t"}},
         {"name": "projects/local-proj/locations/elsewhere/jobs/tick"},
+        {"attemptDeadline": "14s"},
+        {"attemptDeadline": "1801s"},
+        {"httpTarget": {"uri": "http://127.0.0.1:9/", "httpMethod": "GET", "body": "eA=="}},
+        {"httpTarget": None, "pubsubTarget": {"topicName": "projects/local-proj/topics/t"}},
     ):
         expect(local_cloud.deployer.post(JOBS, json={**JOB, **change}), 400)
