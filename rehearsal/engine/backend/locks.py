@@ -5,18 +5,25 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import random
 import re
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rehearsal.engine import clock
 from rehearsal.engine.errors import CommandFailedError
 from rehearsal.engine.files import write_atomically
 from rehearsal.engine.values import gojson
 from rehearsal.engine.values.gojson import JsonObject
+
+# Who meets others while taking the lock tries again this often, after up to this long.
+_ATTEMPTS: Final = 6
+_PAUSE_S: Final = 0.02
 
 
 @contextmanager
@@ -27,19 +34,34 @@ def held(folder: Path) -> Iterator[None]:
         CommandFailedError: somebody else holds it, in the words the Automation API looks for.
     """
     own = folder / f"{uuid.uuid4()}.json"
-    _refuse_others(folder, own)
+    _acquire(folder, own)
+    try:
+        yield
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def _acquire(folder: Path, own: Path) -> None:
+    """Take the lock; of several who come at the same moment one gets it, not none."""
     content: JsonObject = {
         "pid": os.getpid(),
         "username": getpass.getuser(),
         "hostname": socket.gethostname(),
         "timestamp": clock.rfc3339(),
     }
-    write_atomically(own, gojson.dumps(content))
-    try:
+    for attempts_left in reversed(range(_ATTEMPTS)):
         _refuse_others(folder, own)
-        yield
-    finally:
-        own.unlink(missing_ok=True)
+        write_atomically(own, gojson.dumps(content))
+        try:
+            _refuse_others(folder, own)
+        except BaseException as error:
+            own.unlink(missing_ok=True)
+            if not attempts_left or not isinstance(error, CommandFailedError):
+                raise
+            # They came between our two looks, and may have given way to us as we do to them.
+            time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311 (no secret, only a spread)
+        else:
+            return
 
 
 def release_all(folder: Path) -> int:

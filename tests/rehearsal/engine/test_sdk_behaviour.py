@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench
+from engine_bench import Bench, wait_until
 from fake_provider import World
 from pulumi import automation as auto
 
@@ -61,10 +62,7 @@ def test_second_update_is_refused_while_the_first_goes_on(
     thread = threading.Thread(target=lambda: first.append(stack.up()))
     thread.start()
     try:
-        deadline = time.monotonic() + 20
-        while world.done("create") != ["slow"]:
-            assert time.monotonic() < deadline, "the first update did not begin"
-            time.sleep(0.01)
+        wait_until(lambda: world.done("create") == ["slow"])
         for operation in (stack.up, stack.refresh, stack.destroy):
             with pytest.raises(auto.ConcurrentUpdateError, match="currently locked by 1 lock"):
                 operation()
@@ -73,3 +71,87 @@ def test_second_update_is_refused_while_the_first_goes_on(
         thread.join()
     assert first[0].summary.result == "succeeded"
     assert set(bench.resources()) == {"demo-dev", "slow"}
+
+
+RACER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from rehearsal.engine.backend.locks import held
+from rehearsal.engine.errors import CommandFailedError
+folder, done = Path(sys.argv[2]), Path(sys.argv[3])
+sys.stdin.readline()
+try:
+    with held(folder):
+        print("won", flush=True)
+        sys.stdin.readline()
+except CommandFailedError as error:
+    print("lost" if "currently locked by" in str(error) else error, flush=True)
+"""
+
+
+def test_of_several_processes_one_gets_the_lock(tmp_path: Path) -> None:
+    """However close they come: never two hold it, and hardly ever none."""
+    words = [sys.executable, "-c", RACER, str(Path(__file__).parents[3]), str(tmp_path), "x"]
+    winners = []
+    for _ in range(4):
+        racers = [
+            subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        outcomes = [racer.stdout.readline() for racer in racers if racer.stdout]
+        for racer in racers:
+            racer.communicate()
+        assert set(outcomes) <= {"won\n", "lost\n"}
+        winners.append(outcomes.count("won\n"))
+    assert winners == [1, 1, 1, 1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_that_update_one_stack_at_once(bench: Bench, world: World) -> None:
+    """One comes up; whoever comes while it does has the Automation API's error for it."""
+    bench.program('Thing("t", name="t")')
+    stack = bench.stack()
+    start = threading.Barrier(5)
+    outcomes: list[str] = []
+
+    def up() -> None:
+        start.wait()
+        try:
+            stack.up()
+            outcomes.append("up")
+        except auto.ConcurrentUpdateError:
+            outcomes.append("busy")
+
+    threads = [threading.Thread(target=up) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 5
+    assert "up" in outcomes
+    assert world.done("create") == ["t"]
+
+
+def test_cancel_breaks_the_lock_and_leaves_the_update_alone(
+    bench: Bench, world: World, tmp_path: Path
+) -> None:
+    """As the real engine's: no process is told, and the next update may begin."""
+    gate = tmp_path / "gate"
+    bench.program(f'Thing("slow", name="slow", wait="{gate}")')
+    stack = bench.stack()
+    first: list[auto.UpResult] = []
+    thread = threading.Thread(target=lambda: first.append(stack.up()))
+    thread.start()
+    try:
+        wait_until(lambda: world.done("create") == ["slow"])
+        stack.cancel()
+        assert stack.refresh().summary.result == "succeeded"
+    finally:
+        gate.touch()
+        thread.join()
+    assert first[0].summary.result == "succeeded"
