@@ -6,6 +6,6 @@ from datetime import UTC, datetime
 
 
 def rfc3339(seconds: float) -> str:
-    """A moment, given in seconds since the epoch."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """A moment, given in seconds since the epoch; whole seconds have no fraction."""
+    moment = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+    return f"{moment.removesuffix('+00:00').removesuffix('.000000')}Z"
