@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
-from rich.markup import escape
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 
 from orchestration.cli.console import output
 from orchestration.environments import Environment
@@ -94,17 +93,18 @@ def show_log(env: str, selection: Selection, *, as_json: bool) -> None:
     if not calls:
         console.print(f"no such call reached the local cloud of {env}")
         return
-    columns = ("method", "principal", "permission", "resource", "fault")
-    table = _table("time", "code", "decision", *columns)
-    for call in calls:
-        at = datetime.fromtimestamp(call.at, UTC).astimezone()
-        table.add_row(
-            f"{at:%H:%M:%S.%f}"[:-3],
-            str(call.code or "-"),
-            call.decision,
-            *(escape(getattr(call, column)) for column in columns),
-        )
-    console.print(table, soft_wrap=True)
+    told = ("decision", "fault", "method", "principal", "permission", "resource")
+    _print_table(
+        ("time", "code", *told),
+        [
+            (
+                f"{datetime.fromtimestamp(call.at, UTC).astimezone():%H:%M:%S.%f}"[:-3],
+                str(call.code or "-"),
+                *(getattr(call, column) for column in told),
+            )
+            for call in calls
+        ],
+    )
 
 
 def _show(rules: tuple[FaultRule, ...], env: str, *, as_json: bool) -> None:
@@ -116,18 +116,21 @@ def _show(rules: tuple[FaultRule, ...], env: str, *, as_json: bool) -> None:
     if not rules:
         console.print(f"the local cloud of {env} has no fault rules")
         return
-    table = _table("fault", "matched", "injected", "rule")
-    for rule in rules:
-        written = escape(json.dumps(rule.rule))
-        table.add_row(escape(rule.does), str(rule.matched), str(rule.injected), written)
-    console.print(table, soft_wrap=True)
+    _print_table(
+        ("fault", "matched", "injected", "rule"),
+        [
+            (rule.does, str(rule.matched), str(rule.injected), json.dumps(rule.rule))
+            for rule in rules
+        ],
+    )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print lines in columns, none of them shortened: whoever looks for a cause needs all of it."""
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+    for line in (header, *rows):
+        cells = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
 
 
 def _environment(env: str) -> Environment:
