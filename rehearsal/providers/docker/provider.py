@@ -25,6 +25,7 @@ from rehearsal.providers.docker.builders import AssemblingBuilder, BuildPlan, Im
 from rehearsal.providers.docker.contexts import BuildError, read_context
 from rehearsal.providers.docker.daemon import DaemonBuilder
 from rehearsal.providers.docker.registry import Registry, parse_reference
+from rehearsal.providers.limits import matching, one_of
 from rehearsal.providers.properties import (
     has_unknown,
     mapping,
@@ -41,15 +42,26 @@ _HOST: Final = "host"
 _TOKEN_VARIABLE: Final = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - a variable's name, no secret.
 _TOKEN_USER: Final = "oauth2accesstoken"  # noqa: S105 - the user that Google's registries expect.
 
+
+def _name_problem(value: Value) -> str | None:
+    try:
+        parse_reference(value if isinstance(value, str) else "")
+    except ProviderError as error:
+        return f"is wrong: {error}"
+    return None
+
+
 _BUILD: Final = block(
     "build",
     text("context").required(),
     text("dockerfile").defaulting("Dockerfile"),
-    text("platform").defaulting("linux/amd64"),
+    text("platform")
+    .defaulting("linux/amd64")
+    .checked(matching(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?", "a platform looks like linux/amd64")),
     text_map("args"),
     text("target"),
     text("network"),
-    text("builderVersion"),
+    text("builderVersion").checked(one_of("BuilderV1", "BuilderBuildKit")),
     texts("addHosts"),
     block("cacheFrom", texts("images")),
     text(_DIGEST),
@@ -58,7 +70,7 @@ _BUILD: Final = block(
 _CREDENTIAL: Final = ("username", "password")
 _REGISTRY: Final = block("registry", text("server"), *(text(name) for name in _CREDENTIAL))
 FIELDS: Final = (
-    text("imageName").required(),
+    text("imageName").required().checked(_name_problem),
     _BUILD.required(),
     _REGISTRY,
     flag("skipPush"),

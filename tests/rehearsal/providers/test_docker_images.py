@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 import json
 import tarfile
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pulumi_docker
 import pytest
 
 from rehearsal.engine.provider import UNKNOWN, Properties, ProviderError
@@ -244,3 +246,33 @@ def test_image_name_without_registry_is_refused(name: str) -> None:
 def test_unknown_image_name_is_tolerated_in_a_preview(context: Path) -> None:
     """A name that depends on something not made yet leaves the digest unknown."""
     assert preview({**inputs_for(context), "imageName": UNKNOWN})["repoDigest"] is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("imageName", {"imageName": "worker"}),
+        ("build.platform", {"build": {"context": "/x", "platform": "amd64"}}),
+        ("build.builderVersion", {"build": {"context": "/x", "builderVersion": "BuildKit"}}),
+        ("build.context", {"build": {"context": "x"}}),
+        ("build.contxt", {"build": {"context": "/x", "contxt": "y"}}),
+        ("registry.url", {"registry": {"url": "127.0.0.1:1"}}),
+        ("tag", {"tag": "v1"}),
+    ],
+)
+def test_what_docker_would_refuse_fails_at_its_property(
+    context: Path, path: str, changes: Properties
+) -> None:
+    """Before anything is built."""
+    news = {**inputs_for(context), **changes}
+    result = asyncio.run(DockerProvider().check(urn="", type_=IMAGE, olds=None, news=news))
+    assert [failure.property for failure in result.failures] == [path]
+
+
+def test_an_image_has_the_official_outputs(context: Path) -> None:
+    """What the SDK's class declares, and nothing else."""
+    assert preview(inputs_for(context)).keys() == OUTPUTS
+
+
+# Of `pulumi_docker.Image`, as pulumi reads its class.
+OUTPUTS = importlib.import_module("pulumi._types").resource_types(pulumi_docker.Image).keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,8 @@ UPDATES: list[tuple[str, Properties]] = [
         },
     ),
 ]
+# A changed label shows in these, too.
+MIRRORS = {"effectiveLabels", "pulumiLabels"}
 REPLACEMENTS: list[tuple[str, Properties, str]] = [
     (BUCKET, {"name": "local-proj-other"}, "name"),
     (BUCKET, {"location": "EU"}, "location"),
@@ -145,6 +148,31 @@ def test_what_an_architecture_can_say_is_made_kept_and_changed(
         for needed_type, inputs in BEFORE.get(type_, []):
             await rehearsal.resource(needed_type).create(inputs)
         await rehearsal.life(type_, FIRST[type_], {**FIRST[type_], **changes})
+
+    on_cloud(scenario)
+
+
+@pytest.mark.parametrize(
+    ("type_", "changes"), UPDATES, ids=[f"{one[0]} {', '.join(one[1])}" for one in UPDATES]
+)
+def test_what_somebody_else_changes_is_found_and_put_right(
+    on_cloud: Callable[..., None], type_: str, changes: Properties
+) -> None:
+    """A refresh names each field that is not as declared; an update makes it so again."""
+
+    async def scenario(rehearsal: Any) -> None:
+        for needed_type, inputs in BEFORE.get(type_, []):
+            await rehearsal.resource(needed_type).create(inputs)
+        declared = rehearsal.resource(type_)
+        await declared.create(FIRST[type_])
+        other = replace(declared)
+        await other.update({**FIRST[type_], **changes})
+        drift = await declared.refresh()
+        assert drift is not None
+        assert set(drift.diffs) - MIRRORS == set(changes)
+        assert drift.replaces == ()
+        await declared.update(FIRST[type_])
+        assert not (await declared.refresh()).changes
 
     on_cloud(scenario)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -276,5 +277,39 @@ def test_resource_is_made_read_changed_and_deleted_without_drift(
         for needed_type, inputs in before:
             await rehearsal.resource(needed_type).create(inputs)
         await rehearsal.life(type_, first, second)
+
+    on_cloud(scenario)
+
+
+CHANGED = [life for life in LIVES if life[3] is not None]
+
+
+@pytest.mark.parametrize(
+    ("type_", "before", "first", "second"), CHANGED, ids=[life[0] for life in CHANGED]
+)
+def test_what_somebody_else_changed_shows_in_a_refresh(
+    on_cloud: Callable[..., None],
+    type_: str,
+    before: list[Step],
+    first: Properties,
+    second: Properties,
+) -> None:
+    """A refresh finds just the properties that somebody changed, and an update undoes it."""
+
+    async def scenario(rehearsal: Any) -> None:
+        for needed_type, inputs in before:
+            await rehearsal.resource(needed_type).create(inputs)
+        declared = rehearsal.resource(type_)
+        await declared.create(first)
+        changed = set((await declared.diff(second)).diffs)
+        # What nobody asked for, and the server may choose, is no drift.
+        wanted = changed & declared.inputs.keys()
+        await replace(declared).update(second)
+        drift = await declared.refresh()
+        assert drift is not None
+        assert wanted <= set(drift.diffs) <= changed
+        assert drift.diffs
+        await declared.update(first)
+        assert not (await declared.diff(first)).changes
 
     on_cloud(scenario)
