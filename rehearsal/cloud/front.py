@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -32,6 +33,9 @@ RawHandler: TypeAlias = Callable[[web.BaseRequest, str], Awaitable[web.StreamRes
 
 _BARE_STORAGE: Final = ("/storage/v1/", "/upload/storage/", "/download/storage/", "/batch/storage/")
 
+# How Google's clients send what some networks let through as POST only.
+_METHOD_OVERRIDE: Final = "X-HTTP-Method-Override"
+_FORM: Final = "application/x-www-form-urlencoded"
 _LOG = logging.getLogger(__name__)
 
 
@@ -74,18 +78,25 @@ class Front:
 
     async def _answer(self, request: web.BaseRequest, raw_path: str) -> web.StreamResponse:
         raw = self._raw_handler(raw_path, request.query)
+        query = {name: ",".join(request.query.getall(name)) for name in request.query}
+        body = None
         try:
             principal = self._principal(request)
-            body = None if raw is not None else parsed_body(await whole_body(request))
+            if raw is None:
+                content = await whole_body(request)
+                if _is_long_query(request):
+                    query |= dict(parse_qsl(content.decode(errors="replace")))
+                    content = b""
+                body = parsed_body(content)
         except ApiError as error:
             self._cloud.log.refused(f"{request.method} {raw_path}", raw_path, error)
             raise
         if raw is not None:
             return await raw(request, principal)
         call = Request(
-            http_method=request.method,
+            http_method=request.headers.get(_METHOD_OVERRIDE, request.method).upper(),
             raw_path=raw_path,
-            query={name: ",".join(request.query.getall(name)) for name in request.query},
+            query=query,
             body=body,
             principal=principal,
             base_url=f"http://{request.host}",
@@ -122,6 +133,11 @@ class Front:
 def _with_service(raw_path: str) -> str:
     """The path with our prefix of its service; Go's storage client drops it from its endpoint."""
     return f"/storage{raw_path}" if raw_path.startswith(_BARE_STORAGE) else raw_path
+
+
+def _is_long_query(request: web.BaseRequest) -> bool:
+    """Tell whether the body is the query of a GET that was too long for an address."""
+    return _METHOD_OVERRIDE in request.headers and request.content_type == _FORM
 
 
 def _refused(raw_path: str, error: ApiError) -> web.StreamResponse:

@@ -8,7 +8,7 @@ Wherever a list stands, what is below is chosen of each of its entries.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from rehearsal.cloud.calls import JsonObject, camel_case
@@ -22,8 +22,8 @@ _ANY: Final = "*"
 _TOKEN: Final = re.compile(r"\s*([^\s,()/.]+|[,()/.])\s*")
 _PUNCTUATION: Final = frozenset(",()/.")
 _STEPS: Final = frozenset("(/.")
-# No answer of Google's is nearly as deep or wide.
-_MOST_STEPS: Final = 200
+# No answer of Google's is nearly as deep.
+_DEEPEST: Final = 100
 _NAMES: Final = ("fields", "$fields")
 
 
@@ -77,7 +77,7 @@ class _Parser:
                 raise _invalid(method, text)
             self._tokens.append(found[1])
             end = found.end()
-        if sum(token in _STEPS for token in self._tokens) > _MOST_STEPS:
+        if _depth(self._tokens) > _DEEPEST:
             raise _invalid(method, text)
 
     def parsed(self) -> Selection:
@@ -119,6 +119,23 @@ class _Parser:
 
     def _next(self) -> str:
         return self._tokens[0] if self._tokens else ""
+
+
+def _depth(tokens: Sequence[str]) -> int:
+    """How many fields within fields a selection goes."""
+    depth = deepest = 0
+    outside: list[int] = []
+    for mark in tokens:
+        if mark == "(":
+            outside.append(depth)
+        elif mark == ")":
+            depth = outside.pop() if outside else 0
+        elif mark == ",":
+            depth = outside[-1] + 1 if outside else 0
+        if mark in _STEPS:
+            depth += 1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _invalid(method: Method, text: str) -> ApiError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rehearsal.cloud.calls import snake_case
-from rehearsal.cloud.field_masks import masked, path_segments
+from rehearsal.cloud.field_masks import masked, merge_patched, path_segments
 
 PROJECT = "projects/local-proj"
 PLACE = f"{PROJECT}/locations/europe-west1"
@@ -269,6 +271,47 @@ def test_an_update_changes_exactly_what_its_mask_names(
     assert _settled(after) == _expected(kind, before, body, paths)
     if "etag" in before:
         assert after["etag"] != before["etag"]
+
+
+def _holds(read: Any, sent: Any) -> bool:
+    """Whether everything sent was read back; what is empty need not be."""
+    if isinstance(sent, dict) and isinstance(read, dict):
+        return all(_holds(read.get(name), value) for name, value in sent.items())
+    return bool(read == sent or (sent in (None, "", {}, [], False) and not read))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_what_was_accepted_is_read_back(
+    client: httpx.Client, kind: Kind, data: st.DataObject
+) -> None:
+    """A new resource has every field that it was made with."""
+    http_method, url, query, body = kind.create
+    old_id = kind.url.rpartition("/")[2].partition("@")[0]
+    new_id = f"{old_id}{uuid.uuid4().hex[:8]}"
+    extra = _body_of(
+        {
+            path: data.draw(st.sampled_from(values))
+            for path, values in kind.values.items()
+            if path != "labels.a" and data.draw(st.booleans())
+        }
+    )
+    wrapped = {"account": "serviceAccount", "role": "role"}.get(kind.name)
+    whole = merge_patched(body, {wrapped: extra} if wrapped else extra)
+    made = client.request(
+        http_method,
+        url.replace(old_id, new_id),
+        params=dict.fromkeys(query, new_id),
+        json=json.loads(json.dumps(whole).replace(old_id, new_id)),
+    )
+    assert made.status_code == 200, (whole, made.text)
+    read = client.get(kind.url.replace(old_id, new_id)).raise_for_status().json()
+    assert _holds(read, extra), (extra, read)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
