@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from rehearsal.cloud.artifactregistry.registry import Registry
+from rehearsal.cloud.bigquery.job_uploads import JobUploads
 from rehearsal.cloud.errors import ApiError, unauthenticated
 from rehearsal.cloud.faults.injector import ConnectionDroppedError
 from rehearsal.cloud.fence import refusal_of
@@ -55,6 +56,7 @@ class Front:
             "/storage/upload/": media,
             "/storage/download/": media,
             "/storage/batch/": Batches(cloud).answer,
+            "/bigquery/upload/": JobUploads(cloud).answer,
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.errors import ApiError
 
 _ROLES: Final[Mapping[str, str]] = {
     "READER": "roles/bigquery.dataViewer",
@@ -74,3 +75,16 @@ def _member(entry: JsonObject) -> str | None:
         return "allAuthenticatedUsers"
     member: str | None = entry.get("iamMember")
     return member
+
+
+def access_denied(table: str) -> ApiError:
+    """A job may not use a table, by its full name; whether it is there stays open."""
+    _, project, _, dataset, _, name = table.split("/")
+    told = f"{project}:{dataset}.{name}"
+    return ApiError(
+        403,
+        "PERMISSION_DENIED",
+        f"Access Denied: Table {told}: User does not have permission to query table {told}, or"
+        " perhaps it does not exist.",
+        reason="accessDenied",
+    )

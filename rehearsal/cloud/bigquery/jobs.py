@@ -1,4 +1,4 @@
-"""Jobs: queries that were asked for, and what became of each."""
+"""Jobs: queries and loads that were asked for, and what became of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from rehearsal.cloud.bigquery.loading import Loaded, Loads
 from rehearsal.cloud.bigquery.pages import PageRequest
 from rehearsal.cloud.bigquery.queries import Outcome, Queries
 from rehearsal.cloud.bigquery.rows import Rows
@@ -51,6 +52,7 @@ class Jobs:
         self._cloud = cloud
         self._store = cloud.store
         self._queries = cloud.part(Queries)
+        self._loads = cloud.part(Loads)
         self._rows = cloud.part(Rows)
 
     async def query(self, call: Call) -> JsonObject:
@@ -91,18 +93,38 @@ class Jobs:
             if kinds:
                 raise failed_precondition(f"not implemented in the local cloud: {kinds} jobs")
             raise invalid_argument("Job configuration must contain exactly one job-specific part.")
-        reference = call.body.get("jobReference") or {}
-        job_id = reference.get("jobId")
-        if job_id is not None and not _JOB_ID.fullmatch(str(job_id)):
-            raise invalid_argument(f'Invalid job ID "{job_id}".')
-        if job_id is not None and self._store.get(_JOBS, str(job_id)) is not None:
-            raise ApiError(
-                409,
-                "ALREADY_EXISTS",
-                f"Already Exists: Job {self._cloud.project_id}:{job_id}",
-                reason="duplicate",
-            )
+        reference = self._new_reference(call.body)
         job = await self._run(call.principal, reference, configuration | {"jobType": "QUERY"})
+        return _told(job)
+
+    def load(self, principal: str, body: JsonObject, content: bytes) -> JsonObject:
+        """Load rows that came with the request and return the job, done.
+
+        Raises:
+            ApiError: 400 for a job of another kind, 409 where there is one of its id.
+        """
+        configuration: JsonObject = body.get("configuration") or {}
+        if "load" not in configuration:
+            raise invalid_argument("Job configuration must contain a load part.")
+        reference = self._new_reference(body)
+        began_at = self._cloud.clock()
+        loaded, error = Loaded(0, 0), None
+        try:
+            loaded = self._loads.run(principal, configuration["load"], content)
+        except ApiError as problem:
+            error = problem
+        statistics: JsonObject = {
+            "load": {
+                "inputFiles": "1",
+                "inputFileBytes": str(len(content)),
+                "outputRows": str(loaded.rows),
+                "outputBytes": str(loaded.size),
+                "badRecords": "0",
+            }
+        }
+        job = self._job(principal, reference, configuration | {"jobType": "LOAD"}, error)
+        job["statistics"] = self._times(began_at) | statistics
+        self._store.put(_JOBS, job["jobReference"]["jobId"], job)
         return _told(job)
 
     def get(self, principal: str, job_id: str) -> JsonObject:
@@ -152,24 +174,58 @@ class Jobs:
         """Forget a job."""
         self._store.delete(_JOBS, job_id)
 
+    def _new_reference(self, body: JsonObject) -> JsonObject:
+        reference: JsonObject = body.get("jobReference") or {}
+        job_id = reference.get("jobId")
+        if job_id is not None and not _JOB_ID.fullmatch(str(job_id)):
+            raise invalid_argument(f'Invalid job ID "{job_id}".')
+        if job_id is not None and self._store.get(_JOBS, str(job_id)) is not None:
+            raise ApiError(
+                409,
+                "ALREADY_EXISTS",
+                f"Already Exists: Job {self._cloud.project_id}:{job_id}",
+                reason="duplicate",
+            )
+        return reference
+
     async def _run(
         self, principal: str, reference: JsonObject, configuration: JsonObject
     ) -> JsonObject:
-        job_id = str(reference.get("jobId") or f"job_{uuid.uuid4()}")
         began_at = self._cloud.clock()
         is_dry = bool(configuration.get("dryRun"))
-        status: JsonObject = {"state": "DONE"}
-        outcome = Outcome("", (), (), None, ())
+        outcome, error = Outcome("", (), (), None, ()), None
         try:
             outcome = await self._queries.run(principal, configuration["query"], is_dry=is_dry)
-        except ApiError as error:
+        except ApiError as problem:
             if is_dry:
                 raise
+            error = problem
+        location = self._location(reference, outcome.tables)
+        job = self._job(principal, reference | {"location": location}, configuration, error)
+        job["statistics"] = self._times(began_at) | self._statistics(outcome)
+        if not is_dry:
+            # The rows first: a job that is told of has its result.
+            result = {"columns": list(outcome.columns), "rows": [list(row) for row in outcome.rows]}
+            self._rows.keep_result(job["jobReference"]["jobId"], result)
+            self._store.put(_JOBS, job["jobReference"]["jobId"], job)
+        return job
+
+    def _job(
+        self,
+        principal: str,
+        reference: JsonObject,
+        configuration: JsonObject,
+        error: ApiError | None,
+    ) -> JsonObject:
+        """A job that is done, without its statistics."""
+        job_id = str(reference.get("jobId") or f"job_{uuid.uuid4()}")
+        location = str(reference.get("location") or "US")
+        status: JsonObject = {"state": "DONE"}
+        if error is not None:
             told = {"reason": error.reason, "message": error.message}
             told |= {"location": "query"} if error.reason == "invalidQuery" else {}
             status |= {"errorResult": told, "errors": [told]}
-        location = self._location(reference, outcome.tables)
-        job = {
+        return {
             "kind": "bigquery#job",
             "etag": uuid.uuid4().hex[:22],
             "id": f"{self._cloud.project_id}:{location}.{job_id}",
@@ -182,15 +238,12 @@ class Jobs:
                 "jobId": job_id,
                 "location": location,
             },
-            "statistics": self._statistics(outcome, began_at),
             "status": status,
         }
-        if not is_dry:
-            # The rows first: a job that is told of has its result.
-            result = {"columns": list(outcome.columns), "rows": [list(row) for row in outcome.rows]}
-            self._rows.keep_result(job_id, result)
-            self._store.put(_JOBS, job_id, job)
-        return job
+
+    def _times(self, began_at: float) -> JsonObject:
+        began, ended = (str(int(at * 1000)) for at in (began_at, self._cloud.clock()))
+        return {"creationTime": began, "startTime": began, "endTime": ended}
 
     def _location(self, reference: JsonObject, tables: Sequence[str]) -> str:
         if reference.get("location"):
@@ -198,7 +251,7 @@ class Jobs:
         found = self._store.get("bigquery.tables", tables[0]) if tables else None
         return str((found or {}).get("location") or "US")
 
-    def _statistics(self, outcome: Outcome, began_at: float) -> JsonObject:
+    def _statistics(self, outcome: Outcome) -> JsonObject:
         size = str(sum(self._rows.count(table)[1] for table in outcome.tables))
         query: JsonObject = {
             "statementType": outcome.kind,
@@ -216,12 +269,12 @@ class Jobs:
             word = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted"}[outcome.kind]
             query["numDmlAffectedRows"] = str(outcome.changed)
             query["dmlStats"] = {f"{word}RowCount": str(outcome.changed)}
-        began, ended = (str(int(at * 1000)) for at in (began_at, self._cloud.clock()))
-        times = {"creationTime": began, "startTime": began, "endTime": ended}
-        return times | {"totalBytesProcessed": size, "query": query}
+        return {"totalBytesProcessed": size, "query": query}
 
     def _results(self, job: JsonObject, page: PageRequest) -> JsonObject:
-        query = job["statistics"]["query"]
+        query = job["statistics"].get("query")
+        if query is None:
+            raise invalid_argument("Cannot read query results of a job that is no query.")
         result = self._rows.result(job["jobReference"]["jobId"])
         columns, rows = result.get("columns") or [], result.get("rows") or []
         answer: JsonObject = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rehearsal.cloud.bigquery.access import access_denied
 from rehearsal.cloud.bigquery.columns import columns_of
 from rehearsal.cloud.bigquery.insertion import RowError, kept_row
 from rehearsal.cloud.bigquery.rows import Row, Rows
@@ -128,16 +129,16 @@ class Queries:
         """A table that a query names; who may do nothing with it does not hear that it is there."""
         may = ("bigquery.tables.getData", "bigquery.tables.updateData")
         if not any(self._cloud.iam.allows(principal, one, name) for one in may):
-            raise _denied(name)
+            raise access_denied(name)
         project, dataset = name.split("/")[1], name.split("/")[3]
         if project != self._cloud.project_id:
-            raise _denied(name)
+            raise access_denied(name)
         self._datasets.get(f"projects/{project}/datasets/{dataset}")
         return self._datasets.table(name)
 
     def _require(self, principal: str, permission: str, table: str) -> None:
         if not self._cloud.iam.allows(principal, permission, table):
-            raise _denied(table)
+            raise access_denied(table)
 
     def _apply(self, plan: Plan, rows: Sequence[Sequence[Kept]]) -> None:
         """Change a table by what the statement's query found."""
@@ -226,15 +227,3 @@ def _scalar(kind: str, value: JsonObject) -> Kept:
     if older in {"STRUCT", "RANGE", "INTERVAL", "GEOGRAPHY"}:
         raise BadValueError(f"not implemented in the local cloud: parameters of type {kind}")
     return None if value.get("value") is None else keep(older, value["value"])
-
-
-def _denied(table: str) -> ApiError:
-    _, project, _, dataset, _, name = table.split("/")
-    told = f"{project}:{dataset}.{name}"
-    return ApiError(
-        403,
-        "PERMISSION_DENIED",
-        f"Access Denied: Table {told}: User does not have permission to query table {told}, or"
-        " perhaps it does not exist.",
-        reason="accessDenied",
-    )

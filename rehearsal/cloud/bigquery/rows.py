@@ -70,14 +70,18 @@ class Rows:
         """Close the file."""
         self.database.close()
 
-    def append(self, table: str, rows: Sequence[Row]) -> None:
-        """Append rows, all or none; those inserted already a moment ago are left out."""
+    def append(self, table: str, rows: Sequence[Row], *, truncates: bool = False) -> None:
+        """Append rows, all or none; those inserted already a moment ago are left out.
+
+        `truncates` removes those that were there, in the same step.
+        """
         now = self._clock()
         fresh = [row for row in rows if not self._is_known(table, row.insert_id, now)]
         self._change(
             "INSERT INTO rows (table_name, row, bytes, insert_id, inserted_at)"
             " VALUES (?, ?, ?, ?, ?)",
             [(table, row.to_json(), row.size, row.insert_id or None, now) for row in fresh],
+            emptied=table if truncates else "",
         )
 
     def replace(self, changed: Iterable[tuple[int, Row]]) -> None:
@@ -148,9 +152,13 @@ class Rows:
         )
         return found.fetchone() is not None
 
-    def _change(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _change(
+        self, statement: str, rows: Sequence[tuple[object, ...]], *, emptied: str = ""
+    ) -> None:
         self.database.execute("BEGIN IMMEDIATE")
         try:
+            if emptied:
+                self.drop(emptied)
             self.database.executemany(statement, rows)
         except BaseException:
             self.database.execute("ROLLBACK")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +14,11 @@ from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.calls import JsonObject
 from rehearsal.cloud.errors import (
     failed_precondition,
-    invalid_argument,
     not_found,
 )
 from rehearsal.cloud.faults.injector import Subject
 from rehearsal.cloud.listening import whole_body
+from rehearsal.cloud.multipart import read_json, read_multipart
 from rehearsal.cloud.storage.access import ObjectAccess
 from rehearsal.cloud.storage.contents import PIECE_BYTES, Content
 from rehearsal.cloud.storage.downloads import answer_of
@@ -32,11 +31,8 @@ if TYPE_CHECKING:
 _UPLOAD: Final = re.compile(r"(?:/storage)?/upload/storage/v1/b/([^/]+)/o")
 # `/storage/v1/…?alt=media` is another way to the same.
 _DOWNLOAD: Final = re.compile(r"(?:/storage)?/(?:download/)?storage/v1/b/([^/]+)/o/([^/]+)")
-_BOUNDARY: Final = re.compile(r"boundary=[\"']?([^\"';]+)")
-_PART_TYPE: Final = re.compile(rb"(?i)content-type: *([^\r\n]+)")
 _HASH: Final = re.compile(r"(md5|crc32c)=([A-Za-z0-9+/=]+)")
 _HASH_FIELDS: Final = {"md5": "md5Hash", "crc32c": "crc32c"}
-_PARTS: Final = 2
 _RESUME_INCOMPLETE: Final = 308
 
 
@@ -83,9 +79,9 @@ class Media:
         content = b""
         if kind == "multipart":
             body = await whole_body(request)
-            given, content = _multipart(request.headers.get("Content-Type", ""), body)
+            given, content = read_multipart(request.headers.get("Content-Type", ""), body)
         elif kind == "resumable":
-            given = _json_object(await whole_body(request))
+            given = read_json(await whole_body(request))
             given.setdefault("contentType", request.headers.get("X-Upload-Content-Type"))
         elif kind != "media":
             raise failed_precondition(f"not implemented in the local cloud: uploadType={kind}")
@@ -191,28 +187,3 @@ def _checksums(request: web.BaseRequest) -> JsonObject:
     if "Content-MD5" in request.headers:
         found["md5Hash"] = request.headers["Content-MD5"]
     return found
-
-
-def _multipart(content_type: str, content: bytes) -> tuple[JsonObject, bytes]:
-    """The metadata and the content of a `multipart/related` upload."""
-    boundary = _BOUNDARY.search(content_type)
-    marker = b"--" + (boundary[1].encode() if boundary else b"")
-    # gcloud breaks its lines as Unix does.
-    end = b"\r\n" if content.lstrip().startswith(marker + b"\r\n") else b"\n"
-    # The delimiter includes the line break before it: the content keeps its own.
-    parts = (end + content.lstrip()).split(end + marker)[1:-1]
-    if boundary is None or len(parts) != _PARTS or any(end * 2 not in part for part in parts):
-        raise invalid_argument("A multipart upload has two parts: metadata and content.")
-    (_, metadata), (headers, body) = (part.split(end * 2, 1) for part in parts)
-    kind = _PART_TYPE.search(headers)
-    return ({"contentType": kind[1].decode()} if kind else {}) | _json_object(metadata), body
-
-
-def _json_object(content: bytes) -> JsonObject:
-    try:
-        given = json.loads(content) if content.strip() else {}
-    except ValueError as error:
-        raise invalid_argument(f"The metadata is no JSON: {error}") from error
-    if not isinstance(given, dict):
-        raise invalid_argument("The metadata is no JSON object.")
-    return given
