@@ -28,6 +28,7 @@ MISSING_IMAGE: Final = Cause("ContainerReady", {"reason": "CONTAINER_MISSING"})
 UNHEALTHY: Final = Cause("ContainerHealthy", {"revisionReason": "HEALTH_CHECK_CONTAINER_ERROR"})
 SECRET_REFUSED: Final = Cause("ResourcesAvailable", {"reason": "SECRETS_ACCESS_CHECK_FAILED"})
 NO_ROOM: Final = Cause("ResourcesAvailable", {"reason": "POSTPONED_RETRY"})
+BROKEN: Final = Cause("ContainerHealthy", {"reason": "INTERNAL"})
 # What an injected fault is taken for.
 _BY_STATUS: Final[Mapping[str, Cause]] = {
     "NOT_FOUND": MISSING_IMAGE,
@@ -113,6 +114,12 @@ def injected(revision: str, error: ApiError) -> RevisionError:
     """A failure that a fault rule asks for."""
     cause = _BY_STATUS.get(error.status, _UNKNOWN)
     return RevisionError(error.code, error.status, revision, error.message, cause)
+
+
+def broken(revision: str, error: Exception) -> RevisionError:
+    """Something that is no fault of the revision's, or not known to be one."""
+    why = f"An internal error occurred: {error or repr(error)}"
+    return RevisionError(500, "INTERNAL", revision, why, BROKEN)
 
 
 def _unhealthy(revision: str, why: str) -> RevisionError:

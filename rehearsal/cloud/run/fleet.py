@@ -201,6 +201,8 @@ class Fleet:
                     return
                 self._in_background(self._grow_quietly(room))
         else:
+            if not missing:
+                self._note_room(is_there=True)
             self._shrink(len(self._instances) - wanted)
 
     def _busy(self) -> int:
@@ -269,12 +271,15 @@ class Fleet:
         if room is not None:
             self._starting += 1
             self._rooms.add(room)
-        if (room is None) is not self._is_short:
-            problem = self._shop.capacity.refusal() if room is None else ""
-            self._is_short = room is None
+        self._note_room(is_there=room is not None)
+        return room
+
+    def _note_room(self, *, is_there: bool) -> None:
+        if is_there is self._is_short:
+            self._is_short = not is_there
+            problem = "" if is_there else self._shop.capacity.refusal()
             self._tell(conditions.resources(problem))
             self.say(problem or "There is room for instances again.")
-        return room
 
     def _required_room(self) -> Room:
         room = self._room()
@@ -306,9 +311,12 @@ class Fleet:
             instance = Instance(self._shop, await self._opened())
             self.say(f"Starting new instance. Reason: {reason}", instance.id)
             await instance.start()
-        except BaseException:
+        except BaseException as error:
             self._give_back(room)
-            raise
+            if isinstance(error, ApiError) or not isinstance(error, Exception):
+                raise
+            # A damaged image, say, or no port to be had: the revision fails, whatever it is.
+            raise failures.broken(self.names.revision, error) from error
         finally:
             self._starting -= 1
         self._start_took_s = time.monotonic() - began_at_s

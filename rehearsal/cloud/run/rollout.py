@@ -79,7 +79,9 @@ class Rollout:
         latest = service.get("latestCreatedRevision")
         if not latest or latest != service.get("latestReadyRevision"):
             return False
-        if self._services.is_new_revision_forced(self._name):
+        named = service["template"].get("revision") or latest.rpartition("/")[2]
+        is_other = not latest.endswith(f"/{named}")
+        if is_other or self._services.is_new_revision_forced(self._name):
             return False
         template = self._services.template(latest)
         return template is not None and templates.is_same(template, service["template"])

@@ -186,11 +186,7 @@ class Services:
         return f"{self._cloud.project_number}-compute@developer.gserviceaccount.com"
 
     def new_revision(self, service: JsonObject) -> JsonObject:
-        """Create the revision that a service's template describes.
-
-        Raises:
-            ApiError: 409; the template names a revision that exists.
-        """
+        """Create the revision that a service's template describes, unless it names one there is."""
         template = service["template"]
         service_id = service["name"].rsplit("/", 1)[-1]
         suffix = "".join(secrets.choice(string.ascii_lowercase) for _ in range(3))
@@ -198,10 +194,10 @@ class Services:
             template.get("revision") or f"{service_id}-{int(service['generation']):05d}-{suffix}"
         )
         name = f"{service['name']}/revisions/{revision_id}"
-        if self._store.get(REVISIONS, name) is not None:
-            raise already_exists(
-                f"Revision named '{revision_id}' with different configuration already exists."
-            )
+        known = self._store.get(REVISIONS, name)
+        if known is not None:
+            # Named by its template, which has not changed since: see `_check_revision_name`.
+            return known
         revision: JsonObject = {
             key: value for key, value in template.items() if key not in _OF_TEMPLATES_ALONE
         } | {

@@ -171,3 +171,16 @@ def test_a_skipped_health_check_is_told(run: Any) -> None:
     service = run.create("worker", body)["response"]
     healthy = conditions_of(revision_of(run, service["latestReadyRevision"]))["ContainerHealthy"]
     assert healthy["revisionReason"] == "HEALTH_CHECK_SKIPPED"
+
+
+def test_a_damaged_image_fails_the_revision_and_not_the_cloud(run: Any, echo: str) -> None:
+    """Whatever goes wrong inside, the service ends up failed, and says by what."""
+    digest = echo.rpartition("@")[2]
+    manifest = run.client.get(f"/v2/local-proj/images/service/manifests/{digest}").json()
+    layer = run.cloud.images.blob_path(manifest["layers"][0]["digest"])
+    layer.write_bytes(b"no archive")
+    error = run.create("worker", run.template(echo))["error"]
+    assert error["code"] == 13
+    service = service_of(run)
+    assert service["reconciling"] is False
+    assert service["terminalCondition"]["reason"] == "INTERNAL"

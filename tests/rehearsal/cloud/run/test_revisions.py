@@ -44,11 +44,16 @@ def test_only_a_revision_that_nothing_leads_to_is_deleted(
 
 
 def test_a_revisions_name_belongs_to_one_template(run: Any, echo: str, expect: Expect) -> None:
-    """The same again changes nothing; another template needs another name, told at once."""
+    """Another name is another revision, an old name the old one; another template is refused."""
     body = named(run.template(echo), "worker-one")
     first = run.create("worker", body)["response"]
     assert first["latestReadyRevision"].endswith("/worker-one")
     assert run.patch("worker", body)["response"]["latestCreatedRevision"].endswith("/worker-one")
+    other = run.patch("worker", named(run.template(echo), "worker-two"))["response"]
+    assert other["latestReadyRevision"].endswith("/worker-two")
+    again = run.patch("worker", body)["response"]
+    assert again["latestCreatedRevision"] == first["latestCreatedRevision"]
+    assert run.environment(again["uri"])["K_REVISION"] == "worker-one"
     changed = named(run.template(echo, env=[{"name": "X", "value": "2"}]), "worker-one")
     error = expect(run.client.patch(f"{SERVICES}/worker", json=changed), 409)["error"]
     assert error["message"] == (
