@@ -116,10 +116,11 @@ class Broker:
         topic = body.get("topic")
         if not topic:
             raise invalid_argument("You have passed an invalid argument to the service (topic=).")
+        proposed = self.subscriptions.proposed(name, body)
         self.topics.get(topic)
         self.iam.require(principal, "pubsub.topics.attachSubscription", topic)
         self._check_referenced(body, principal)
-        subscription = self.subscriptions.create(name, body)
+        subscription = self.subscriptions.keep(proposed)
         self._open(subscription)
         return subscription
 

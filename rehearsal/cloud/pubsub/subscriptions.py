@@ -62,19 +62,25 @@ class Subscriptions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def create(self, name: str, body: JsonObject) -> JsonObject:
-        """Create a subscription to a topic that exists.
+    def proposed(self, name: str, body: JsonObject) -> JsonObject:
+        """Return a new subscription, not kept yet; what is wrong in itself is told first.
 
         Raises:
             ApiError: 400 for an invalid name or value, 409 where the subscription exists.
         """
         check_name(name, "subscriptions")
+        settings = {key: value for key, value in body.items() if key in _SETTABLE}
+        subscription = _checked({"name": name} | _sent(settings))
         if self._store.get(KIND, name) is not None:
             raise already_exists(
                 f"Resource already exists in the project (resource={name.rsplit('/', 1)[-1]})."
             )
-        settings = {key: value for key, value in body.items() if key in _SETTABLE}
-        return self._save({"name": name} | _sent(settings))
+        return subscription
+
+    def keep(self, subscription: JsonObject) -> JsonObject:
+        """Store a subscription as it now is."""
+        self._store.put(KIND, subscription["name"], subscription)
+        return subscription
 
     def get(self, name: str) -> JsonObject:
         """Return a subscription.
@@ -105,7 +111,7 @@ class Subscriptions:
         # An expiration policy without a time to live means "never"; that is a value, not "unset".
         if body.get("expirationPolicy") == {} and "expirationPolicy" in fields_of_mask(mask or ()):
             merged["expirationPolicy"] = {}
-        return self._save(merged)
+        return self.keep(_checked(merged))
 
     def detach_all(self, topic: str) -> None:
         """Mark the subscriptions of a topic that was deleted."""
@@ -121,12 +127,6 @@ class Subscriptions:
         """
         self.get(name)
         self._store.delete(KIND, name)
-
-    def _save(self, settings: JsonObject) -> JsonObject:
-        subscription = _with_defaults(settings)
-        _check(subscription)
-        self._store.put(KIND, subscription["name"], subscription)
-        return subscription
 
 
 def policy_of(subscription: JsonObject) -> DeliveryPolicy:
@@ -176,6 +176,12 @@ def _with_defaults(settings: JsonObject) -> JsonObject:
     if retry is not None:
         defaults = {"minimumBackoff": "10s", "maximumBackoff": "600s"}
         subscription["retryPolicy"] = defaults | without_empty(retry)
+    return subscription
+
+
+def _checked(settings: JsonObject) -> JsonObject:
+    subscription = _with_defaults(settings)
+    _check(subscription)
     return subscription
 
 
