@@ -18,12 +18,12 @@ PROPAGATION_MODES = ("seeded", "none", "realistic", "flickering")
 
 
 def require_propagation(mode: str) -> None:
-    """Refuse a way of delaying grants that the local cloud does not know.
+    """Refuse a way of delaying grants that the local cloud does not know; none is as before.
 
     Raises:
         UsageError: the mode is none.
     """
-    if mode not in PROPAGATION_MODES:
+    if mode and mode not in PROPAGATION_MODES:
         raise UsageError(f"--propagation {mode!r} is none of: {', '.join(PROPAGATION_MODES)}")
 
 

@@ -41,7 +41,7 @@ def request_of(
         source_root=Path(options["source_root"]) if options.get("source_root") else None,
         engine=options.get("engine", "auto"),
         refresh=options.get("refresh") != "false",
-        propagation=options.get("propagation", "seeded"),
+        propagation=options.get("propagation", ""),
         builder=options.get("builder", "auto"),
         suffix=options.get("suffix") or None,
         state_bucket=options.get("state_bucket") or None,

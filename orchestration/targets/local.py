@@ -214,7 +214,7 @@ class LocalTarget:
         *,
         project_id: str,
         region: str,
-        propagation: str = "seeded",
+        propagation: str = "",
         builder: Builder | None = None,
     ) -> None:
         self.project_id = project_id

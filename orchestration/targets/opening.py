@@ -13,7 +13,7 @@ def target_of(
     record: EnvironmentRecord | None = None,
     *,
     region: str = "",
-    propagation: str = "seeded",
+    propagation: str = "",
     builder: Builder | None = None,
 ) -> LocalTarget | GoogleTarget:
     """Make the target of an environment: what its record says, or the record of one to be made.

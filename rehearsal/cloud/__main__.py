@@ -27,7 +27,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     cloud = LocalCloud(
         arguments.data_dir,
         project_id=arguments.project,
-        propagation=Propagation(arguments.propagation),
+        propagation=Propagation(arguments.propagation) if arguments.propagation else None,
         seed=arguments.seed,
         port=before.port if before else 0,
         pubsub_port=before.pubsub_port if before else 0,
@@ -59,9 +59,8 @@ def main() -> int:
     parser.add_argument("--project", default=DEFAULT_PROJECT, help="project id")
     parser.add_argument(
         "--propagation",
-        default=Propagation.SEEDED.value,
         choices=[choice.value for choice in Propagation],
-        help="how long grants take to become effective",
+        help="how long grants take to become effective (default: as before, seeded at first)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of every random choice")
     arguments = parser.parse_args()

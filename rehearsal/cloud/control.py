@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rehearsal.cloud.info import CloudError, CloudInfo, PortTaken, ServerLock, recorded
+from rehearsal.cloud.info import HOST, CloudError, CloudInfo, PortTaken, ServerLock, recorded
 
 __all__ = ["CloudError", "CloudInfo", "PortTaken", "recorded", "start", "status", "stop"]
 
@@ -31,12 +31,17 @@ _STOP_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.02
 
 
-def start(
-    data_dir: Path, *, project_id: str, propagation: str = "seeded", seed: int = 0
-) -> CloudInfo:
+def start(data_dir: Path, *, project_id: str, propagation: str = "", seed: int = 0) -> CloudInfo:
     """Start the local cloud of a folder unless it runs, and return once it serves.
 
     Ports are chosen once; a restart takes the same ones.
+
+    Args:
+        data_dir: The folder.
+        project_id: The project that it serves.
+        propagation: How long changes of grants take from now on; nothing for as before, which is
+            `seeded` at first.
+        seed: What it draws from when it is started.
 
     Raises:
         PortTaken: another process has one of the recorded ports.
@@ -50,9 +55,13 @@ def start(
                     f"the local cloud in {data_dir} serves project {running.project_id},"
                     f" not {project_id}"
                 )
+            if propagation:
+                _propagate(running, propagation)
             return running
         arguments = [str(data_dir.resolve()), "--project", project_id]
-        arguments += ["--propagation", propagation, "--seed", str(seed)]
+        arguments += ["--seed", str(seed)]
+        if propagation:
+            arguments += ["--propagation", propagation]
         return _started(data_dir, arguments)
 
 
@@ -119,6 +128,24 @@ def _started(data_dir: Path, arguments: list[str]) -> CloudInfo:
         raise PortTaken(int(port[1]))
     reason = said.splitlines()[-1] if said else f"exit code {code}"
     raise CloudError(f"the local cloud did not start: {reason}")
+
+
+def _propagate(running: CloudInfo, propagation: str) -> None:
+    """Have a cloud that runs take up another propagation."""
+    import http.client  # noqa: PLC0415 - commands that only look need none
+
+    connection = http.client.HTTPConnection(HOST, running.port, timeout=_START_TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {running.deployer_token}"}
+    try:
+        connection.request("PUT", "/_local/propagation", propagation, headers)
+        answer = connection.getresponse()
+        if answer.status != http.HTTPStatus.OK:
+            said = answer.read().decode(errors="replace")
+            raise CloudError(f"the local cloud refuses the propagation {propagation!r}: {said}")
+    except (OSError, http.client.HTTPException) as error:
+        raise CloudError(f"the local cloud does not answer: {error}") from error
+    finally:
+        connection.close()
 
 
 def _holder(data_dir: Path) -> int | None:

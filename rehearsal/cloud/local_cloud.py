@@ -62,7 +62,7 @@ class LocalCloud:
         data_dir: Path,
         *,
         project_id: str = DEFAULT_PROJECT,
-        propagation: Propagation = Propagation.SEEDED,
+        propagation: Propagation | None = None,
         seed: int = 0,
         port: int = 0,
         pubsub_port: int = 0,
@@ -77,14 +77,14 @@ class LocalCloud:
         self.pubsub_port = pubsub_port
         self.clock = clock
         self.store = Store(data_dir / "state.sqlite")
-        delays = Delays(propagation, seed)
-        self.iam = Iam(self.store, project_id=project_id, delays=delays, clock=clock)
+        self._delays = Delays(self._kept_propagation(), seed)
+        self.iam = Iam(self.store, project_id=project_id, delays=self._delays, clock=clock)
         self.tokens = Tokens(data_dir / "keys", self.iam, clock)
         self.operations = Operations(self.store)
         self.apis = EnabledApis(
             self.store,
             project_number=self.project_number,
-            until_served=delays.until_api_is_served,
+            until_served=self._delays.until_api_is_served,
             clock=clock,
         )
         self.images = Images(self.store, data_dir / "blobs")
@@ -92,6 +92,8 @@ class LocalCloud:
         self.log = CallLog(data_dir / "calls.jsonl")
         self._parts: dict[object, object] = {}
         self.created_at = self._claim_project()
+        if propagation is not None:
+            self.propagate(propagation)
 
     def part(self, make: Callable[[LocalCloud], Part]) -> Part:
         """The one part of this cloud that `make` (a service's state class, say) makes of it."""
@@ -128,6 +130,15 @@ class LocalCloud:
                 if account is not None:
                     return f"projects/{project}/serviceAccounts/{account['email']}"
         return name
+
+    def propagate(self, propagation: Propagation) -> None:
+        """Have changes of grants work after other delays from now on, also after a restart."""
+        self._delays.propagation = propagation
+        self.store.put(_SETTINGS, "propagation", {"mode": propagation.value})
+
+    def _kept_propagation(self) -> Propagation:
+        kept = self.store.get(_SETTINGS, "propagation")
+        return Propagation.SEEDED if kept is None else Propagation(kept["mode"])
 
     async def close(self) -> None:
         """Give up unfinished operations and close the files."""

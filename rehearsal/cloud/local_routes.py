@@ -12,6 +12,7 @@ from aiohttp import web
 
 from rehearsal.cloud.errors import ApiError, invalid_argument, not_found, unauthenticated
 from rehearsal.cloud.iam.members import ANONYMOUS
+from rehearsal.cloud.iam.propagation import Propagation
 from rehearsal.cloud.listening import whole_body
 from rehearsal.cloud.tokens import ISSUER
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SERVICES_PATH: Final = "/_local/services"
 _LOGS_PATH: Final = "/_local/logs/"
 # A service of the rehearsal shall neither break it nor read what others did.
-_DEPLOYERS: Final = ("/_local/log", "/_local/services", "/_local/faults")
+_DEPLOYERS: Final = ("/_local/log", "/_local/services", "/_local/faults", "/_local/propagation")
 
 
 class LocalRoutes:
@@ -50,8 +51,10 @@ class LocalRoutes:
                 return web.FileResponse(
                     self._cloud.log.path, headers={"Content-Type": "application/x-ndjson"}
                 )
-            case "/_local/faults":
-                return await self._faults(request)
+            case "/_local/faults" | "/_local/propagation":
+                is_about_faults = request.path.endswith("faults")
+                change = self._faults if is_about_faults else self._propagation
+                return await change(request)
             case "/_local/identity-token":
                 return self._identity_token(request, principal)
             case "/oauth2/v3/certs" | "/.well-known/openid-configuration":
@@ -77,6 +80,14 @@ class LocalRoutes:
         elif request.method == "DELETE":
             faults.clear()
         return web.json_response(faults.described())
+
+    async def _propagation(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Change how long changes of grants take, from now on."""
+        mode = (await whole_body(request)).decode(errors="replace").strip()
+        if request.method != "PUT" or mode not in set(Propagation):
+            raise invalid_argument(f"PUT one of: {', '.join(Propagation)}")
+        self._cloud.propagate(Propagation(mode))
+        return web.json_response({"propagation": mode})
 
     def _identity_token(self, request: web.BaseRequest, principal: str) -> web.StreamResponse:
         """A token of the caller's own, as `gcloud auth print-identity-token` gives a user."""

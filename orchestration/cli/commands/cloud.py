@@ -26,10 +26,11 @@ def start(
     propagation: Annotated[
         str,
         typer.Option(
-            help="How grants are delayed: seeded, none, realistic (Google's minutes in scaled "
-            "time) or flickering (with false starts)."
+            help="How grants are delayed from now on: none, seeded (a new cloud's way), realistic "
+            "(Google's minutes in scaled time) or flickering (with false starts); as before "
+            "where nothing is said."
         ),
-    ] = "seeded",
+    ] = "",
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:

@@ -28,7 +28,10 @@ from orchestration.cli.options import (
 
 Propagation = Annotated[
     str,
-    typer.Option(help="How the local cloud delays grants: seeded, none, realistic or flickering."),
+    typer.Option(
+        help="How the local cloud delays grants from now on: none, seeded (a new cloud's way), "
+        "realistic or flickering; as before where nothing is said."
+    ),
 ]
 DirectorTimeout = Annotated[
     float, typer.Option(help="How long to wait for the director, in seconds.")
@@ -100,7 +103,7 @@ def up(
     engine: Engine = "auto",
     builder: Builder = "auto",
     refresh: Refresh = True,
-    propagation: Propagation = "seeded",
+    propagation: Propagation = "",
     director_timeout: DirectorTimeout = 600.0,
     on_failure: OnFailure = "rollback",
     approved: Approved = None,
@@ -207,7 +210,7 @@ def preview(
                 builder=builder,
                 suffix=suffix,
                 refresh=refresh,
-                propagation="seeded",
+                propagation="",
             ),
             written_as=form,
             out=out,

@@ -37,9 +37,14 @@ class Propagation(StrEnum):
     FLICKERING = "flickering"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delays:
-    """Draws the delay of each grant, always the same one for the same seed and grant."""
+    """Draws the delay of each grant, always the same one for the same seed and grant.
+
+    Attributes:
+        propagation: How long changes take; another one is for the changes that come after.
+        seed: What everything is drawn from.
+    """
 
     propagation: Propagation
     seed: int

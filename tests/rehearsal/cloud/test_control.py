@@ -141,3 +141,32 @@ def test_server_that_cannot_start_says_why(data_dir: Path) -> None:
     control.stop(data_dir)
     with pytest.raises(control.CloudError, match="belongs to project local-proj"):
         control.start(data_dir, project_id="another-project")
+
+
+def test_another_propagation_is_taken_up_and_kept(data_dir: Path) -> None:
+    """A start says how grants are delayed from now on; one that says nothing changes nothing."""
+    info = control.start(data_dir, project_id=PROJECT, propagation="none")
+    _enable_iam(info)
+    policies = f"http://127.0.0.1:{info.port}/resourcemanager/v1/projects/{PROJECT}"
+    headers = {"Authorization": f"Bearer {info.deployer_token}"}
+
+    def is_delayed(role: str) -> bool:
+        with httpx.Client(headers=headers, trust_env=False) as client:
+            policy = client.post(f"{policies}:getIamPolicy").json()
+            granted = {"role": role, "members": ["user:developer@local.test"]}
+            body = {"policy": policy | {"bindings": [*policy["bindings"], granted]}}
+            assert client.post(f"{policies}:setIamPolicy", json=body).is_success
+            asked = {"permissions": ["iam.serviceAccounts.getOpenIdToken"]}
+            return client.post(f"{policies}:testIamPermissions", json=asked).json() == {}
+
+    creator = "roles/iam.serviceAccountOpenIdTokenCreator"
+    assert control.start(data_dir, project_id=PROJECT, propagation="realistic") == info
+    control.start(data_dir, project_id=PROJECT)
+    assert is_delayed(creator)
+    control.stop(data_dir)
+    assert control.start(data_dir, project_id=PROJECT).port == info.port
+    assert is_delayed("roles/iam.workloadIdentityUser")
+    control.start(data_dir, project_id=PROJECT, propagation="none")
+    assert not is_delayed("roles/iam.serviceAccountTokenCreator")
+    with pytest.raises(control.CloudError, match="refuses the propagation 'slow'"):
+        control.start(data_dir, project_id=PROJECT, propagation="slow")
