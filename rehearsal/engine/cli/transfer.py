@@ -36,13 +36,15 @@ def import_(work: Workplace) -> None:
     """Replace the stack's deployment by an exported one."""
     ref = work.stack
     deployment = _given(work)
-    salt = work.salt(ref)
+    salt = checkpoint.salt_of(work.backend.load(ref)) or work.salt(ref)
     # Its secrets may be locked with a salt of its own; here they get the stack's.
     theirs = checkpoint.salt_of(deployment) or salt
     own = work.codec(ref)
     codec = own if theirs == salt else StateCodec(lambda: work.unlock(theirs))
     with work.backend.lock(ref):
         imported = checkpoint.read(deployment, codec)
+        # A secret that the stack has already keeps its ciphertext.
+        checkpoint.read(work.backend.load(ref), own)
         _refuse_doubtful(work, ref, imported)
         for item in imported.pending:
             work.warn(

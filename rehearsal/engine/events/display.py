@@ -51,6 +51,8 @@ _WORDS: Final[Mapping[str, _Words]] = {
     ),
     Op.IMPORT: _Words(" = ", "import", "importing", "imported", "imported"),
 }
+# Nobody's resources come or go with these.
+_UNCOUNTED: Final = frozenset({Op.READ, Op.READ_REPLACEMENT, Op.DISCARD})
 _KIND_SYMBOLS: Final = (("add", "+"), ("delete", "-"), ("update", "~"))
 TITLES: Final[Mapping[tuple[str, bool], str]] = {
     ("update", False): "Updating",
@@ -123,7 +125,10 @@ class Display:
             self._failed.add(urn)
             self._line(words.symbol, urn, f"**{words.doing} failed**", metadata)
         elif kind == "resOutputsEvent" and words and not self._is_preview:
-            took = time.monotonic() - self._started.get((op, urn), time.monotonic())
+            now = time.monotonic()
+            # A refresh ends as what it has found.
+            started = self._started.get((op, urn)) or self._started.get((Op.REFRESH, urn)) or now
+            took = now - started
             self._line(words.symbol, urn, f"{words.done} ({took:.2f}s)", metadata)
 
     def _line(self, symbol: str, urn: str, text: str, metadata: Mapping[str, Json]) -> None:
@@ -202,12 +207,15 @@ class Display:
         for op, count in (found if isinstance(found, Mapping) else {}).items():
             changes[op] = count if isinstance(count, int) else 0
         self._out("Resources:")
+        kinds = [op for op in _WORDS if changes[op] and op not in _UNCOUNTED]
         for op, words in _WORDS.items():
-            if changes[op]:
+            if op in kinds:
                 verb = f"to {words.planned}" if self._is_preview else words.counted
                 self._out(f"    {words.symbol.strip():<2}{changes[op]} {verb}")
-        if changes[Op.SAME]:
-            self._out(f"    {changes[Op.SAME]} unchanged")
+        total = f"{sum(changes[op] for op in kinds)} changes. " if len(kinds) > 1 else ""
+        same = f"{changes[Op.SAME]} unchanged" if changes[Op.SAME] else ""
+        if total or same:
+            self._out(f"    {total}{same}".rstrip())
         if self._failed:
             self._out(f"    {len(self._failed)} errored")
         self._out("")
