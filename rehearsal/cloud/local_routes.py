@@ -19,7 +19,7 @@ from rehearsal.cloud.tokens import ISSUER
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
 
-_SERVICES_PATH: Final = "/_local/services"
+_SERVICES_PATHS: Final = ("/_local/services", "/_local/addresses")
 _LOGS_PATH: Final = "/_local/logs/"
 # A service of the rehearsal shall neither break it nor read what others did.
 _DEPLOYERS: Final = ("/_local/log", "/_local/services", "/_local/faults", "/_local/propagation")
@@ -39,7 +39,7 @@ class LocalRoutes:
         """
         if request.path.startswith(_DEPLOYERS) and principal != self._cloud.deployer:
             raise ApiError(403, "PERMISSION_DENIED", "Only the deployer may ask for this.")
-        if request.path == _SERVICES_PATH or request.path.startswith(_LOGS_PATH):
+        if request.path in _SERVICES_PATHS or request.path.startswith(_LOGS_PATH):
             # Cloud Run's sidecars serve these routes too: importing it above would be a circle.
             from rehearsal.cloud.run import local_routes  # noqa: PLC0415
 

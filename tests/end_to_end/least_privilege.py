@@ -49,6 +49,17 @@ Use = Callable[[], str]
 Binding = tuple[str, str, str]
 
 
+class OnlyPeople:
+    """Knows no service account: the tokens made here are people's."""
+
+    def account(self, email_or_unique_id: str) -> None:
+        """Find none."""
+
+    def is_ours(self, email: str) -> bool:
+        """Say no."""
+        return False
+
+
 class NarrowCloud:
     """The local cloud of an environment, under an administrator, with a deployer of few roles."""
 
@@ -58,7 +69,7 @@ class NarrowCloud:
         self.folder = rehearsal.folder / ".conductor" / env / "cloud"
         record = json.loads((self.folder / "cloud.json").read_text())
         self.root = f"http://127.0.0.1:{record['port']}"
-        tokens = Tokens(self.folder / "keys")
+        tokens = Tokens(self.folder / "keys", OnlyPeople())
         self._tokens = {who: tokens.access_token(who) for who in (ADMINISTRATOR, LOCAL_DEPLOYER)}
 
     def give_deployer_only(self, roles: list[str]) -> None:
@@ -90,7 +101,8 @@ class NarrowCloud:
 
     def services(self) -> dict[str, dict[str, Any]]:
         """Say of each service where it is and which process it is."""
-        listed = self.ask("GET", f"{self.root}/_local/services")["services"]
+        url = f"{self.root}/_local/services"
+        listed = self.ask("GET", url, who=LOCAL_DEPLOYER)["services"]
         return {item["name"].rpartition("/")[2]: item for item in listed}
 
     def bindings(self) -> set[Binding]:

@@ -1,4 +1,4 @@
-"""What the local cloud tells about running services: `/_local/services`, `/_local/logs/<service>`.
+"""What the local cloud tells about services: `/_local/services`, `…/addresses`, `…/logs/<service>`.
 
 `rehearsal.cloud.local_routes` asks here.
 """
@@ -17,6 +17,8 @@ from rehearsal.cloud.run.logs import RevisionLog
 from rehearsal.cloud.run.state import controller_of
 
 _SERVICES_PATH = "/_local/services"
+# On Google a service's address follows from its name, its place and the project: all can know it.
+_ADDRESSES_PATH = "/_local/addresses"
 _LOGS_PATH = "/_local/logs/"
 _MOST_LINES = 1000
 _NAME = re.compile(r"[a-z0-9-]*")
@@ -35,6 +37,9 @@ def answer(cloud: LocalCloud, path: str, query: Mapping[str, str]) -> web.Respon
     controller = controller_of(cloud)
     if path == _SERVICES_PATH:
         return web.json_response({"services": controller.running()})
+    if path == _ADDRESSES_PATH:
+        addresses = {service["name"]: service["uri"] for service in controller.running()}
+        return web.json_response({"addresses": addresses})
     service = path.removeprefix(_LOGS_PATH)
     names = service, query.get("revision", ""), query.get("instance", "")
     if not all(_NAME.fullmatch(name) for name in names):

@@ -75,9 +75,9 @@ class Google:
         if not self._local:
             number = self._metadata("project/numeric-project-id").decode()
             return f"https://{service}-{number}.{location}.run.app"
-        running = _json(_sent(urllib.request.Request(f"{self._local}/_local/services")))  # noqa: S310 - as above
+        told = _json(_sent(urllib.request.Request(f"{self._local}/_local/addresses")))  # noqa: S310 - as above
         name = f"projects/{self.project}/locations/{location}/services/{service}"
-        return {str(one["name"]): str(one["uri"]) for one in running["services"]}[name]
+        return str(told["addresses"][name])
 
     def _access_token(self) -> str:
         with self._lock:

@@ -119,6 +119,9 @@ def test_what_runs_and_its_logs_are_told(run: Any, echo: str, expect: Expect) ->
     revision = service["latestReadyRevision"].rsplit("/", 1)[-1]
     assert f"hello from {revision}" in run.client.get("/_local/logs/worker").text
     expect(run.client.get("/_local/logs/none"), 404)
+    # Where it is, everybody may know, as on Google.
+    told = run.client.get("/_local/addresses", headers={"Authorization": ""})
+    assert expect(told) == {"addresses": {service["name"]: service["uri"]}}
 
 
 def test_an_http_probe_is_asked(run: Any, echo: str) -> None:
