@@ -28,7 +28,9 @@ async def check_before(method: Method, call: Call, handlers: Mapping[str, Handle
     get: Callable[[Call], Awaitable[JsonObject | None]] | None = handlers.get(
         f"{method.id.rpartition('.')[0]}.get"
     )
-    current = await get(replace(call, query={}, body={})) if get else None
+    # Other conditions of the request are the method's own matter.
+    which = {name: value for name, value in call.query.items() if name == "generation"}
+    current = await get(replace(call, query=which, body={})) if get else None
     if current is not None and not _is_listed(current["etag"], call.if_match):
         raise _not_held(412)
 

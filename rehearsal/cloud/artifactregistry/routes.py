@@ -11,6 +11,7 @@ from rehearsal.cloud.calls import Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.errors import already_exists, invalid_argument
 from rehearsal.cloud.field_masks import implied_mask, masked, refuse_changes
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
+from rehearsal.cloud.list_filters import filtered
 from rehearsal.cloud.operations import EMPTY
 from rehearsal.cloud.times import rfc3339
 
@@ -80,7 +81,8 @@ class _Repositories:
 
     async def _list(self, call: Call) -> JsonObject:
         prefix = f"{call.params['parent']}/repositories/"
-        bodies = [body for _, body in self._store.items(REPOSITORIES, prefix)]
+        found = [body for _, body in self._store.items(REPOSITORIES, prefix)]
+        bodies = filtered(found, call.query.get("filter", ""))
         return {"repositories": bodies} if bodies else {}
 
     async def _get(self, call: Call) -> JsonObject:

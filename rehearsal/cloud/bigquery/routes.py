@@ -10,6 +10,7 @@ from rehearsal.cloud.bigquery.rows import Rows
 from rehearsal.cloud.bigquery.state import Datasets
 from rehearsal.cloud.calls import Background, Call, Handler, JsonObject, Requirement
 from rehearsal.cloud.iam.policy_methods import policy_handlers, policy_requirements
+from rehearsal.cloud.list_filters import filtered
 
 if TYPE_CHECKING:
     from rehearsal.cloud.local_cloud import LocalCloud
@@ -54,9 +55,10 @@ def _dataset_handlers(datasets: Datasets) -> dict[str, Handler]:
     async def insert(call: Call) -> JsonObject:
         return datasets.create(call.body, call.principal)
 
-    async def in_project(_call: Call) -> JsonObject:
+    async def in_project(call: Call) -> JsonObject:
         fields = ("kind", "id", "datasetReference", "labels", "friendlyName", "location")
         found = [_only(dataset, fields) for dataset in datasets.all()]
+        found = filtered(found, call.query.get("filter", ""))
         return {"kind": "bigquery#datasetList"} | ({"datasets": found} if found else {})
 
     async def get(call: Call) -> JsonObject:

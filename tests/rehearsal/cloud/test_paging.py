@@ -202,3 +202,20 @@ def test_pages_come_over_grpc_too(
         request = ListTopicsRequest(project=PROJECT, page_size=2)
         found = list(publisher.list_topics(request=request).pages)
     assert [len(page.topics) for page in found] == [2, 2, 1]
+
+
+def test_repositories_and_datasets_are_listed_by_filter(local_cloud: Any, expect: Any) -> None:
+    """What does not fit is left out; a filter that says more than is modelled is refused."""
+    client = local_cloud.deployer
+    local_cloud.enable("bigquery")
+    repositories = f"/artifactregistry/v1/{LOCATION}/repositories"
+    for name, kind in (("images", "DOCKER"), ("wheels", "PYTHON")):
+        expect(client.post(repositories, params={"repositoryId": name}, json={"format": kind}))
+    found = expect(client.get(repositories, params={"filter": "format=PYTHON"}))
+    assert [entry["name"].rpartition("/")[2] for entry in found["repositories"]] == ["wheels"]
+    for name, labels in (("sales", {"team": "x"}), ("logs", {})):
+        body = {"datasetReference": {"datasetId": name}, "labels": labels}
+        expect(client.post(DATASETS, json=body))
+    listed = expect(client.get(DATASETS, params={"filter": "labels.team:x"}))
+    assert [entry["id"] for entry in listed["datasets"]] == ["local-proj:sales"]
+    expect(client.get(repositories, params={"filter": "a=b OR c=d"}), 400)
