@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from rehearsal.cloud.errors import ApiError
+from rehearsal.cloud.run.template_checks import check_service
+from rehearsal.cloud.run.templates import with_defaults
+
 SERVICES = "/run/v2/projects/local-proj/locations/europe-west1/services"
 NAMED = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 Expect = Callable[..., Any]
@@ -116,17 +120,17 @@ def test_a_patch_may_create(run: Any, echo: str, local_cloud: Any, expect: Expec
         ({"container": {"livenessProbe": {"httpGet": {}, "periodSeconds": 3601}}}, "3600"),
     ],
 )
-def test_nothing_is_taken_and_then_ignored(
-    run: Any, expect: Expect, change: dict[str, Any], words: str
-) -> None:
-    """What Cloud Run refuses, or what is not modelled, is refused at once and says what."""
+def test_nothing_is_taken_and_then_ignored(change: dict[str, Any], words: str) -> None:
+    """What Cloud Run refuses, or what is not modelled, is refused and says what."""
     change = dict(change)
     container = {"image": "a/b"} | change.pop("container", {})
     template = {"containers": [container]} | change.pop("template", {})
-    body = {"template": template} | change
-    answer = run.client.post(SERVICES, params={"serviceId": "worker"}, json=body)
-    assert words in expect(answer, 400)["error"]["message"]
-    expect(run.client.get(f"{SERVICES}/worker"), 404)
+    service = {"name": "projects/p/locations/l/services/worker"} | change
+    service["template"] = with_defaults(template, default_account="worker@p.test")
+    with pytest.raises(ApiError) as refused:
+        check_service(service)
+    assert refused.value.code == 400
+    assert words in refused.value.message
 
 
 def test_a_given_probe_gets_its_defaults(run: Any, echo: str) -> None:
@@ -145,11 +149,8 @@ def test_a_given_probe_gets_its_defaults(run: Any, echo: str) -> None:
 @pytest.mark.parametrize(
     ("cpu", "concurrency"), [("1", 80), ("1000m", 80), ("2", 80), ("999m", 1), ("0.5", 1)]
 )
-def test_less_than_a_processor_answers_one_request_at_a_time(
-    run: Any, expect: Expect, cpu: str, concurrency: int
-) -> None:
+def test_less_than_a_processor_answers_one_request_at_a_time(cpu: str, concurrency: int) -> None:
     """The default of the concurrency follows the processor."""
-    body = run.template("a/b", resources={"limits": {"cpu": cpu}})
-    params = {"serviceId": "worker", "validateOnly": "true"}
-    service = expect(run.client.post(SERVICES, params=params, json=body))["response"]
-    assert service["template"]["maxInstanceRequestConcurrency"] == concurrency
+    template = {"containers": [{"image": "a/b", "resources": {"limits": {"cpu": cpu}}}]}
+    filled = with_defaults(template, default_account="worker@p.test")
+    assert filled["maxInstanceRequestConcurrency"] == concurrency
