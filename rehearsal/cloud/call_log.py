@@ -34,7 +34,7 @@ class CallRecord:
         decision: `allowed`, `denied`, or `unchecked` where it did not come to the question.
         code: The HTTP status of the answer; 0 where there was none.
         ms: How long it took.
-        message: The error's message.
+        message: The error's message; of a call to a service what was asked of it.
         fault: What a fault rule injected; empty for an undisturbed call.
     """
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from multidict import CIMultiDict
 
+from rehearsal.cloud.call_log import OpenCall
 from rehearsal.cloud.errors import ApiError
 from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.local_cloud import LocalCloud
@@ -25,16 +26,17 @@ def is_public(cloud: LocalCloud, service: str) -> bool:
 
 
 def refused_with(
-    cloud: LocalCloud, service: str, audiences: Sequence[str], headers: Mapping[str, str]
+    cloud: LocalCloud, call: OpenCall, audiences: Sequence[str], headers: Mapping[str, str]
 ) -> int | None:
     """Return the HTTP status a call is refused with, or None where it may pass.
 
     Args:
         cloud: The local cloud.
-        service: The service's full resource name.
+        call: The call to the service; its line in the log tells who called, and what was decided.
         audiences: For whom an identity token may be meant: the service's URLs and its own.
         headers: The request's.
     """
+    call.permission, call.decision = _PERMISSION, "denied"
     authorization = headers.get(_SERVERLESS) or headers.get(_AUTHORIZATION)
     if not authorization:
         return 403
@@ -47,8 +49,11 @@ def refused_with(
         return 401
     if not any(_is_meant_for(str(claims.get("aud")), audience) for audience in audiences):
         return 401
-    principal = principal_of(str(claims.get("email")))
-    return None if cloud.iam.allows(principal, _PERMISSION, service) else 403
+    call.principal = principal_of(str(claims.get("email")))
+    if not cloud.iam.allows(call.principal, _PERMISSION, call.resource):
+        return 403
+    call.decision = "allowed"
+    return None
 
 
 def without_signature(headers: CIMultiDict[str]) -> None:

@@ -11,6 +11,8 @@ import aiohttp
 from aiohttp import StreamReader, web
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from rehearsal.cloud.call_log import OpenCall
+from rehearsal.cloud.iam.members import ANONYMOUS
 from rehearsal.cloud.listening import Listener
 from rehearsal.cloud.local_cloud import LocalCloud
 from rehearsal.cloud.run.fleet import Fleet, NoInstanceError
@@ -84,8 +86,14 @@ class ServiceProxy:
             await self._session.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        with self._cloud.log.call("run.routes.invoke", ANONYMOUS, self._service) as call:
+            answer = await self._answer(request, call)
+            call.answered(answer.status, f"{request.method} {request.path}")
+            return answer
+
+    async def _answer(self, request: web.BaseRequest, call: OpenCall) -> web.StreamResponse:
         routing = self._routing()
-        refusal = self._refusal(request, routing)
+        refusal = self._refusal(request, routing, call)
         if refusal is not None:
             return refusal
         fleet = routing.fleet
@@ -103,12 +111,15 @@ class ServiceProxy:
     def _is_public(self, routing: Routing) -> bool:
         return routing.is_open or is_public(self._cloud, self._service)
 
-    def _refusal(self, request: web.BaseRequest, routing: Routing) -> web.Response | None:
+    def _refusal(
+        self, request: web.BaseRequest, routing: Routing, call: OpenCall
+    ) -> web.Response | None:
         """Return what a request is answered that reaches no instance, or None."""
         if not routing.is_reachable:
             return _page(404, "Page not found", "The requested URL was not found on this server.")
+        call.decision = "allowed"
         if not self._is_public(routing):
-            status = refused_with(self._cloud, self._service, routing.audiences, request.headers)
+            status = refused_with(self._cloud, call, routing.audiences, request.headers)
             if status is not None:
                 return _refused(status, request.path)
         if (request.content_length or 0) > _MOST_BYTES:

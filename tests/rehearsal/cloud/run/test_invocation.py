@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -194,3 +195,23 @@ def seen_by_service(uri: str, headers: dict[str, str]) -> dict[str, str]:
     answer = httpx.get(f"{uri}/headers", headers=headers, trust_env=False)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
+
+
+def test_the_call_log_shows_who_called_a_service(run: Any, echo: str) -> None:
+    """Refused calls and others, with the permission that an invoker needs; never the token."""
+    uri = run.create("worker", run.template(echo))["response"]["uri"]
+    assert httpx.get(f"{uri}/secret?token=abc", trust_env=False).status_code == 403
+    assert httpx.get(uri, headers={"Authorization": "Bearer x"}, trust_env=False).status_code == 401
+    assert run.call(uri).status_code == 200
+    log = run.client.get("/_local/log").text
+    lines = [json.loads(line) for line in log.splitlines()]
+    calls = [line for line in lines if line["method"] == "run.routes.invoke"]
+    told = [(line["principal"], line["decision"], line["code"]) for line in calls]
+    assert told == [
+        ("anonymous", "denied", 403),
+        ("anonymous", "denied", 401),
+        ("user:developer@local.test", "allowed", 200),
+    ]
+    assert {line["permission"] for line in calls} == {"run.routes.invoke"}
+    assert {line["resource"].rsplit("/", 1)[-1] for line in calls} == {"worker"}
+    assert calls[0]["message"] == "GET /secret"
