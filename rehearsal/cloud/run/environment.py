@@ -83,6 +83,9 @@ def environment_of(
         "GCE_METADATA_HOST": identity.metadata_address,
         "GCE_METADATA_IP": identity.metadata_address,
         "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{identity.pubsub_port}",
+        # Clients of these send no token to an emulator: the port knows the revision's account.
+        "STORAGE_EMULATOR_HOST": f"http://{identity.metadata_address}/storage",
+        "BIGQUERY_EMULATOR_HOST": f"http://{identity.metadata_address}/bigquery",
         "LOCALCLOUD_ENDPOINT": endpoint,
         **variables,
         "PORT": str(port),
