@@ -11,7 +11,12 @@ from rehearsal.engine.backend.folder import StackRef
 from rehearsal.engine.cli import transfer
 from rehearsal.engine.cli.workplace import Workplace
 from rehearsal.engine.configuration.stack_configuration import is_secure, reveal
-from rehearsal.engine.errors import EXIT_USAGE, CommandFailedError, DeclinedError
+from rehearsal.engine.errors import (
+    EXIT_STACK_NOT_FOUND,
+    EXIT_USAGE,
+    CommandFailedError,
+    DeclinedError,
+)
 from rehearsal.engine.provider import Unknown
 from rehearsal.engine.secrets import passphrase
 from rehearsal.engine.secrets.codec import BLINDED
@@ -55,7 +60,9 @@ def select(work: Workplace) -> None:
     """Make a stack the one that commands are about."""
     names = work.arguments.operands or [work.arguments.get("stack")]
     if not names[0]:
-        raise CommandFailedError("no stack selected; specify a stack name with --stack")
+        raise CommandFailedError(
+            "no stack selected; specify a stack name with --stack", EXIT_STACK_NOT_FOUND
+        )
     ref = work.ref(names[0])
     work.backend.load(ref)
     work.select(ref)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from rehearsal.engine.errors import CommandFailedError
 from rehearsal.engine.secrets.codec import StateCodec, expose
 from rehearsal.engine.values import urns
 from rehearsal.engine.values.gojson import Json, JsonObject
@@ -125,8 +126,19 @@ def _place(document: Mapping[str, Json], name: str) -> str:
     return f"{document.get('urn', '')}\0{document.get('id', '')}\0{name}"
 
 
+# The type of each field's value, which JSON has in common with ours.
+_KINDS: Final[Mapping[str, type]] = {
+    item.name: type(getattr(ResourceState("", "", custom=False), item.name))
+    for item in fields(ResourceState)
+}
+
+
 def read(document: Mapping[str, Json], codec: StateCodec) -> ResourceState:
-    """Read a resource of a checkpoint."""
+    """Read a resource of a checkpoint.
+
+    Raises:
+        CommandFailedError: a field has a value of another type than it must have.
+    """
     # What every resource must have may be missing from a damaged one: `integrity` says so.
     known: dict[str, object] = {"urn": "", "type": "", "custom": False}
     extra: JsonObject = {}
@@ -136,6 +148,11 @@ def read(document: Mapping[str, Json], codec: StateCodec) -> ResourceState:
             extra[key] = value
         elif value is None:
             continue
+        elif not isinstance(value, _KINDS[name]):
+            raise CommandFailedError(
+                f"could not deserialize deployment: '{key}' of resource"
+                f" '{document.get('urn')}' is not what it must be: {value!r}"
+            )
         elif name in _PROPERTIES and isinstance(value, Mapping):
             known[name] = codec.read(_place(document, name), value)
         elif name == "property_dependencies" and isinstance(value, Mapping):

@@ -362,3 +362,26 @@ def test_export_goes_to_a_file(bench: Bench) -> None:
     printed = run(bench, "stack", "export", "--stack", stack.name)
     assert run(bench, "stack", "export", "--stack", stack.name, "--file", "out.json") == ""
     assert json.loads((bench.root / "out.json").read_text()) == json.loads(printed)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"urn": 3},
+        {"urn": "urn:pulumi:dev::demo::a:b:C::d", "type": [], "custom": True},
+        {"urn": "urn:pulumi:dev::demo::a:b:C::d", "type": "a:b:C", "custom": "yes"},
+        {"urn": "urn:pulumi:dev::demo::a:b:C::d", "type": "a:b:C", "inputs": [1]},
+        {"urn": "urn:pulumi:dev::demo::a:b:C::d", "type": "a:b:C", "dependencies": "x"},
+        {"urn": "urn:pulumi:dev::demo::a:b:C::d", "type": "a:b:C", "propertyDependencies": 1},
+    ],
+)
+def test_export_that_was_damaged_by_hand_is_told(bench: Bench, resource: object) -> None:
+    """A value of the wrong type is named, and the state stays as it was."""
+    bench.stack()
+    before = bench.checkpoint_file().read_text()
+    file = bench.root / "state.json"
+    file.write_text(json.dumps({"version": 3, "deployment": {"resources": [resource]}}))
+    with pytest.raises(auto.CommandError, match="is not what it must be") as caught:
+        run(bench, "stack", "import", "-s", "dev", "--file", str(file), "--force")
+    assert "internal error" not in str(caught.value)
+    assert bench.checkpoint_file().read_text() == before

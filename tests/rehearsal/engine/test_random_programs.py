@@ -277,7 +277,8 @@ def run_trial(data: st.DataObject, launcher: ZygoteLauncher) -> None:
         trial.clear(program)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(240)
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_state_is_true_whatever_happens(data: st.DataObject, launcher: ZygoteLauncher) -> None:
     """Nothing dangles, nothing is lost, an update settles, and a destroy leaves nothing."""
@@ -285,7 +286,8 @@ def test_state_is_true_whatever_happens(data: st.DataObject, launcher: ZygoteLau
 
 
 @pytest.mark.long
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(3600)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_state_is_true_whatever_happens_many_times(
     data: st.DataObject, launcher: ZygoteLauncher
