@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from rehearsal.cloud.calls import JsonObject
+from rehearsal.cloud.discovery.enum_numbers import name_of
 
 _DURATION: Final = re.compile(r"(-?\d+)(?:\.\d{1,9})?s")
 _TIMESTAMP: Final = re.compile(
@@ -23,6 +24,8 @@ _TIMESTAMP: Final = re.compile(
 _MOST_DURATION_S: Final = 315_576_000_000
 _WHOLE_NUMBER: Final = re.compile(r"-?\d{1,20}")
 _TO_STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
+# No enum has numbers of so many digits.
+_LONG: Final = 10
 # So much of a wrong value is repeated in the message.
 _SHOWN: Final = 100
 _INTEGERS: Final[Mapping[str, tuple[int, int]]] = {
@@ -83,14 +86,14 @@ def read_scalar(schema: JsonObject, value: Any, *, is_lenient: bool = False) -> 
 
 
 def _enum(names: list[str], value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
-        # The document's order is taken for the numbering.
-        return names[value]
-    if isinstance(value, str):
+    known: str | None = None
+    if isinstance(value, str) and not value.isdecimal():
         known = value if value in names else value.upper().replace("-", "_")
-        if known in names:
-            return known
-    raise NoSuchValueError
+    elif isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) < _LONG:
+        known = name_of(names, int(value))
+    if known is None or known not in names:
+        raise NoSuchValueError
+    return known
 
 
 def _integer(value: Any, least: int, most: int) -> int:

@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from google.api.launch_stage_pb2 import LaunchStage
+from google.cloud.artifactregistry_v1.types import Repository
+from google.cloud.firestore_admin_v1.types import Database
 
 from rehearsal.cloud.discovery.checking import checked_body, checked_query
 from rehearsal.cloud.discovery.documents import DOCUMENTS, FOLDER, Method, Routes
@@ -130,3 +133,23 @@ def test_storage_and_bigquery_ignore_what_they_do_not_know() -> None:
     insert = _method("POST", "/storage/storage/v1/b")
     with pytest.raises(ApiError, match="Required parameter: project"):
         checked_query(insert, {})
+
+
+def test_enums_have_the_numbers_of_googles_clients() -> None:
+    """Generated clients send numbers; some enums are not numbered in the document's order."""
+    create = _method("POST", "/artifactregistry/v1/projects/p/locations/l/repositories")
+    for form in list(Repository.Format)[1:]:
+        assert checked_body(create, {"format": int(form)}) == {"format": form.name}
+    run = _method("POST", "/run/v2/projects/p/locations/l/services")
+    for name, number in LaunchStage.items()[1:]:
+        assert checked_body(run, {"launchStage": number}) == {"launchStage": name}
+    database = _method("POST", "/firestore/v1/projects/p/databases")
+    for kind in list(Database.DatabaseType)[1:]:
+        assert checked_body(database, {"type": int(kind)}) == {"type": kind.name}
+    role = _method("POST", "/iam/v1/projects/p/roles")
+    assert checked_body(role, {"role": {"stage": 5}}) == {"role": {"stage": "DISABLED"}}
+    roles = _method("GET", "/iam/v1/projects/p/roles")
+    assert checked_query(roles, {"view": "1"}) == {"view": "FULL"}
+    for wrong in (4, 99, -1, True, "4", 2**70):
+        with pytest.raises(ApiError, match=r"Invalid value at 'repository\.format' \(TYPE_ENUM\)"):
+            checked_body(create, {"format": wrong})
