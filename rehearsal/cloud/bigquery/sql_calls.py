@@ -243,6 +243,17 @@ def _path(node: exp.Expr) -> str:
     return str(node.sql("bigquery")).strip("'").removeprefix("$")
 
 
+def _neighbour(writer: Writer, node: exp.Expr, *, name: str) -> str:
+    """The value of another row of a window."""
+    parts = [writer.text(node.this)]
+    if node.args.get("offset") is not None:
+        parts.append(writer.text(node.args["offset"]))
+    if node.args.get("default") is not None:
+        default = writer.as_kind(node.args["default"], kind_of(node.this))
+        parts = [*parts, *([] if len(parts) > 1 else ["1"]), default]
+    return f"{name}({', '.join(parts)})"
+
+
 FUNCTIONS: Final[Mapping[type[exp.Expr], Rule]] = {
     **{
         kind: partial(_text_function, name=name, fields=fields)
@@ -267,6 +278,10 @@ FUNCTIONS: Final[Mapping[type[exp.Expr], Rule]] = {
     exp.GroupConcat: _string_agg,
     exp.Window: _window,
     exp.RowNumber: lambda _writer, _node: "row_number()",
+    exp.Lag: partial(_neighbour, name="lag"),
+    exp.Lead: partial(_neighbour, name="lead"),
+    exp.FirstValue: partial(_neighbour, name="first_value"),
+    exp.LastValue: partial(_neighbour, name="last_value"),
     exp.Rank: lambda _writer, _node: "rank()",
     exp.DenseRank: lambda _writer, _node: "dense_rank()",
     exp.CurrentTimestamp: lambda writer, _node: str(writer.now_us),

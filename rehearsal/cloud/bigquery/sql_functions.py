@@ -287,6 +287,16 @@ def _rounded(kept: float, *digits: int) -> float:
         return float(Decimal(repr(float(kept))).quantize(places, ROUND_HALF_UP))
 
 
+def _element(array: str, index: int, is_safe: int) -> Kept:
+    elements = json.loads(array)
+    if 0 <= index < len(elements):
+        element = elements[index]
+        return json.dumps(element) if isinstance(element, dict) else element
+    if is_safe:
+        return None
+    raise BadValueError(f"Array index {index} is out of bounds")
+
+
 def _regexp_extract(text: str, pattern: str) -> str | None:
     found = re.search(pattern, text)
     return None if found is None else found[1] if found.re.groups else found[0]
@@ -314,6 +324,7 @@ _OF_VALUES: Final[Mapping[str, Callable[..., Kept]]] = {
     "regexp_contains": lambda text, pattern: int(re.search(pattern, text) is not None),
     "regexp_extract": _regexp_extract,
     "regexp_replace": lambda text, pattern, new: re.sub(pattern, new, text),
+    "element": _element,
     "array_length": lambda array: len(json.loads(array)),
     "from_unix": lambda unit, count: count * _SCALES[unit],
     "to_unix": lambda unit, kept: kept // _SCALES[unit],

@@ -61,9 +61,10 @@ def _calculated(writer: Writer, node: exp.Expr, *, operator: str) -> str:
     return f"bq_calculate('{kind}', '{operator}', {sides})"
 
 
-def _column(_writer: Writer, node: exp.Expr) -> str:
-    table = f"{quoted(node.text('table'))}." if node.text("table") else ""
-    return f"{table}{quoted(node.name)}"
+def _column(writer: Writer, node: exp.Expr) -> str:
+    table = node.text("table")
+    name = writer.elements.get(table, {}).get(node.name, node.name)
+    return f"{quoted(table)}.{quoted(name)}" if table else quoted(name)
 
 
 def _field(writer: Writer, node: exp.Expr) -> str:
@@ -173,11 +174,32 @@ def _negative(writer: Writer, node: exp.Expr) -> str:
     return f"bq_calculate('{kind}', '-', {zero}, {writer.text(node.this)})"
 
 
+def _element(writer: Writer, node: exp.Expr) -> str:
+    """`array[OFFSET(n)]`, `array[SAFE_ORDINAL(n)]` and the like."""
+    if kind_of(node.this) != "ARRAY" or len(node.expressions) != 1:
+        raise QueryError(f"{not_covered()} {node.sql('bigquery')}")
+    first = int(node.args.get("offset") or 0)
+    is_safe = int(bool(node.args.get("safe")))
+    index = writer.as_kind(node.expressions[0], "INTEGER")
+    return f"bq_element({writer.text(node.this)}, {index} - {first}, {is_safe})"
+
+
+def _array(writer: Writer, node: exp.Expr) -> str:
+    kind = common_kind("ARRAY", *node.expressions)
+    if kind in {"ARRAY", "RECORD", "JSON"} or any(
+        isinstance(one, exp.Null) for one in node.expressions
+    ):
+        raise QueryError(f"{not_covered()} {node.sql('bigquery')}")
+    return f"json_array({', '.join(writer.as_kind(one, kind) for one in node.expressions)})"
+
+
 OPERATORS: Final[Mapping[type[exp.Expr], Rule]] = {
     **{kind: partial(_compared, operator=operator) for kind, operator in _COMPARISONS.items()},
     **{kind: partial(_calculated, operator=operator) for kind, operator in _ARITHMETIC.items()},
     exp.Column: _column,
     exp.Dot: _field,
+    exp.Bracket: _element,
+    exp.Array: _array,
     exp.Literal: _literal,
     exp.RawString: lambda _writer, node: constant(node.name),
     exp.Boolean: lambda _writer, node: "1" if node.this else "0",

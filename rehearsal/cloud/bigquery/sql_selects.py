@@ -84,6 +84,8 @@ class QueryWriter(Writer):
         return f"WITH {', '.join(parts)} "
 
     def _select(self, node: exp.Select) -> str:
+        for unnested in node.find_all(exp.Unnest):
+            self._note_elements(unnested)
         selected = [self._selected(one) for one in node.expressions]
         pieces = [f"SELECT {'DISTINCT ' if node.args.get('distinct') else ''}{', '.join(selected)}"]
         source = node.args.get("from_") or node.args.get("from")
@@ -132,10 +134,27 @@ class QueryWriter(Writer):
         on = f" ON {self.text(condition)}" if condition is not None else ""
         return f"{words or 'CROSS' if not on else words} JOIN {self._source(join.this)}{on}".strip()
 
+    def _note_elements(self, node: exp.Unnest) -> None:
+        alias = node.args.get("alias")
+        if alias is None or not alias.columns:
+            return
+        offset = node.args.get("offset")
+        names = {alias.columns[0].name: "value"}
+        names |= {offset.name: "key"} if isinstance(offset, exp.Identifier) else {}
+        self.elements[alias.name] = names
+
+    def _elements(self, node: exp.Unnest) -> str:
+        """An array as a table of its elements."""
+        if len(node.expressions) != 1 or not self.elements.get(node.alias):
+            raise QueryError(f"{not_covered()} {node.sql(_DIALECT)}")
+        return f"json_each({self.text(node.expressions[0])}) AS {quoted(node.alias)}"
+
     def _source(self, node: exp.Expr) -> str:
         alias = quoted(node.alias_or_name)
         if isinstance(node, exp.Subquery):
             return f"({self.query(node.this)}) AS {alias}"
+        if isinstance(node, exp.Unnest):
+            return self._elements(node)
         if not isinstance(node, exp.Table):
             raise QueryError(f"{not_covered()} FROM {node.sql(_DIALECT)}")
         if not node.db:

@@ -45,6 +45,8 @@ class Writer(ABC):
     def __init__(self, rules: Mapping[type[exp.Expr], Rule], now_us: int) -> None:
         self._rules = rules
         self.now_us = now_us
+        # Arrays as tables: of each, which of SQLite's columns its elements and offsets are.
+        self.elements: dict[str, dict[str, str]] = {}
 
     @abstractmethod
     def query(self, node: exp.Expr) -> str:

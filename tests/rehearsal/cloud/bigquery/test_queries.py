@@ -50,6 +50,15 @@ def test_queries_find_what_they_ask_for(shop: Any) -> None:
         "SELECT EXISTS(SELECT 1 FROM orders WHERE n = 7), (SELECT MAX(n) FROM orders)": [
             ["true", "7"]
         ],
+        "SELECT id, tag FROM orders, UNNEST(tags) AS tag WHERE tag != 'p'": [["a", "q"]],
+        "SELECT n, tag, i FROM orders LEFT JOIN UNNEST(tags) AS tag WITH OFFSET AS i"
+        " ORDER BY n, i": [["1", "p", "0"], ["1", "q", "1"], ["2", None, None], ["7", None, None]],
+        "SELECT tags[OFFSET(0)], tags[SAFE_OFFSET(5)], tags[ORDINAL(2)],"
+        " (SELECT COUNT(*) FROM UNNEST(tags) AS t WHERE t > 'p') FROM orders WHERE 'p' IN"
+        " UNNEST(tags)": [["p", None, "q", "1"]],
+        "SELECT x * 2 FROM UNNEST([1, 2]) AS x ORDER BY 1 DESC": [["4"], ["2"]],
+        "SELECT n, LAG(n) OVER (ORDER BY n), LEAD(n, 1, 0) OVER (ORDER BY n) FROM orders"
+        " ORDER BY n": [["1", None, "2"], ["2", "1", "7"], ["7", "2", "0"]],
         "SELECT DATE(at) AS at, COUNT(*) FROM orders WHERE at IS NOT NULL GROUP BY at"
         " ORDER BY at": [["2023-11-14", "1"], ["2026-01-02", "1"]],
     }.items():
@@ -95,9 +104,9 @@ _REFUSED = [
     ("SELECT n / 0 FROM orders", "division by zero: 1 / 0"),
     ("SELECT 9223372036854775807 + n FROM orders", "int64 overflow"),
     ("SELECT CAST(id AS INT64) FROM orders", "Cannot convert value to integer"),
-    ("SELECT id FROM orders, UNNEST(tags)", "not implemented in the local cloud:"),
     ("SELECT ST_GEOGPOINT(1, 2)", "not implemented in the local cloud:"),
-    ("SELECT LAG(n) OVER (ORDER BY n) FROM orders", "not implemented in the local cloud:"),
+    ("SELECT ARRAY_AGG(n) FROM orders", "not implemented in the local cloud:"),
+    ("SELECT tags[OFFSET(5)] FROM orders WHERE is_new", "Array index 5 is out of bounds"),
     ("CREATE TABLE shop.other (a INT64)", "not implemented in the local cloud:"),
     ("SELECT 1; SELECT 2", "not implemented in the local cloud:"),
     ("SELECT 1 UNION ALL SELECT 'a'", "Column 1 in set operation has types"),
