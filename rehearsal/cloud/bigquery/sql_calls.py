@@ -169,14 +169,24 @@ def _window(writer: Writer, node: exp.Expr) -> str:
     return f"{writer.text(node.this)} OVER ({' '.join(pieces)})"
 
 
+def _moment_kind(node: exp.Expr, value: exp.Expr) -> str:
+    """The type of a value that must be a day or a moment."""
+    kind = kind_of(value)
+    if kind not in {"DATE", "DATETIME", "TIMESTAMP"}:
+        raise QueryError(
+            f"No matching signature for function {node.key.upper()} for argument types:"
+            f" {standard(kind)}"
+        )
+    return kind
+
+
 def _formatted(writer: Writer, node: exp.Expr) -> str:
     inner = node.this
     if type(inner) in {exp.TsOrDsToTimestamp, exp.TsOrDsToDatetime, exp.TsOrDsToDate}:
         inner = inner.this
     _check_arguments(node)
-    return (
-        f"bq_format('{kind_of(inner)}', {writer.text(node.args['format'])}, {writer.text(inner)})"
-    )
+    kind, pattern = _moment_kind(node, inner), writer.text(node.args["format"])
+    return f"bq_format('{kind}', {pattern}, {writer.text(inner)})"
 
 
 def _made_of(writer: Writer, node: exp.Expr, kind: str) -> str:
@@ -218,7 +228,7 @@ def _of_number(writer: Writer, node: exp.Expr, name: str) -> str:
 
 def _truncated(writer: Writer, node: exp.Expr) -> str:
     _check_arguments(node)
-    kind = kind_of(node.this)
+    kind = _moment_kind(node, node.this)
     return f"bq_truncate('{kind}', '{_unit(node)}', {writer.text(node.this)})"
 
 
@@ -226,7 +236,7 @@ def _extracted(writer: Writer, node: exp.Expr) -> str:
     part = node.this.name.upper()
     if part not in _PARTS:
         raise QueryError(f"{not_covered()} EXTRACT({part} FROM …)")
-    kind = kind_of(node.expression)
+    kind = _moment_kind(node, node.expression)
     return f"bq_extract('{kind}', '{part}', {writer.text(node.expression)})"
 
 

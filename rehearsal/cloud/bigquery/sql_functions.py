@@ -59,14 +59,14 @@ class Functions:
         self.problem = ""
         for name, function in _FUNCTIONS.items():
             database.create_function(f"bq_{name}", -1, self._careful(function), deterministic=True)
-        database.create_aggregate("bq_sum", 2, _Sum)  # type: ignore[arg-type] # two arguments
-        database.create_aggregate("bq_avg", 2, _Mean)  # type: ignore[arg-type] # as above
+        database.create_window_function("bq_sum", 2, _Sum)  # type: ignore[arg-type] # two arguments
+        database.create_window_function("bq_avg", 2, _Mean)  # type: ignore[arg-type] # as above
 
     def _careful(self, function: Callable[..., Kept]) -> Callable[..., Kept]:
         def call(*values: Kept) -> Kept:
             try:
                 return function(*values)
-            except (ValueError, ArithmeticError, re.error) as error:
+            except (ArithmeticError, AttributeError, TypeError, ValueError, re.error) as error:
                 self.problem = self.problem or str(error)
                 raise
 
@@ -74,32 +74,42 @@ class Functions:
 
 
 class _Sum:
-    """SUM of decimals."""
+    """SUM of decimals, also over a window."""
 
     def __init__(self) -> None:
         self.total = Decimal(0)
         self.count = 0
         self.kind = "NUMERIC"
 
-    def step(self, kind: Any, kept: Any) -> None:
+    def step(self, kind: str, kept: Kept) -> None:
+        self._add(kind, kept, 1)
+
+    def inverse(self, kind: str, kept: Kept) -> None:
+        self._add(kind, kept, -1)
+
+    def value(self) -> Kept:
+        return DECIMALS[self.kind].keep(self.result()) if self.count else None
+
+    def finalize(self) -> Kept:
+        return self.value()
+
+    def result(self) -> Decimal:
+        return self.total
+
+    def _add(self, kind: str, kept: Kept, sign: int) -> None:
         if kept is not None:
             with localcontext(prec=100):
-                self.total += DECIMALS[kind].read(kept)
-            self.count += 1
+                self.total += sign * DECIMALS[kind].read(kept)
+            self.count += sign
             self.kind = kind
-
-    def finalize(self) -> Any:
-        return DECIMALS[self.kind].keep(self.total) if self.count else None
 
 
 class _Mean(_Sum):
-    """AVG of decimals."""
+    """AVG of decimals, also over a window."""
 
-    def finalize(self) -> Any:
-        if not self.count:
-            return None
+    def result(self) -> Decimal:
         with localcontext(prec=100):
-            return DECIMALS[self.kind].keep(self.total / self.count)
+            return self.total / self.count
 
 
 def _needs_all(function: Callable[..., Kept]) -> Callable[..., Kept]:

@@ -5,6 +5,7 @@ Running a plan is `queries`' matter. Importing this takes most of a second: sqlg
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ _DIALECT: Final = "bigquery"
 _UNRESOLVED: Final = re.compile(
     r"Column '[`\"]?([^'`\"]+)[`\"]?' could not be|Unknown column: (\w+)"
 )
+# It warns of what it cannot parse; whoever asked is told anyway.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 # Named by `projects/…`; returns a table's metadata or raises.
 FindTable = Callable[[str], JsonObject]
 
@@ -96,20 +99,29 @@ def planned(text: str, settings: Settings, find: FindTable) -> Plan:
         ApiError: 404; it names a table that is not there.
     """
     try:
-        named = _with_names(text)
-        statements = [one for one in sqlglot.parse(named, read=_DIALECT) if one is not None]
-        if len(statements) != 1:
-            raise QueryError(f"{not_covered()} scripts of several statements")
-        return _Planner(settings, find).plan(statements[0])
+        return _understood(text, settings, find)
+    except QueryError:
+        raise
     except ParseError as error:
-        first = error.errors[0]
-        where = f" at [{first.get('line')}:{first.get('col')}]"
+        first = error.errors[0] if error.errors else {"description": error}
+        where = f" at [{first['line']}:{first.get('col')}]" if "line" in first else ""
         told = str(first.get("description")).partition(" but got")[0]
         raise QueryError(f"Syntax error: {told}{where}") from error
     except OptimizeError as error:
         raise QueryError(_told(error)) from error
     except SqlglotError as error:
         raise QueryError(f"Syntax error: {error}") from error
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # Damaged statements break sqlglot in many ways.
+        raise QueryError(f"{not_covered()} a statement of this form ({error})") from error
+
+
+def _understood(text: str, settings: Settings, find: FindTable) -> Plan:
+    named = _with_names(text)
+    statements = [one for one in sqlglot.parse(named, read=_DIALECT) if one is not None]
+    if len(statements) != 1:
+        raise QueryError(f"{not_covered()} scripts of several statements")
+    return _Planner(settings, find).plan(statements[0])
 
 
 def _with_names(text: str) -> str:

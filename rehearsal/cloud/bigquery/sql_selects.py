@@ -86,6 +86,8 @@ class QueryWriter(Writer):
     def _select(self, node: exp.Select) -> str:
         for unnested in node.find_all(exp.Unnest):
             self._note_elements(unnested)
+        if not node.expressions:
+            raise QueryError("Syntax error: SELECT list must not be empty")
         selected = [self._selected(one) for one in node.expressions]
         pieces = [f"SELECT {'DISTINCT ' if node.args.get('distinct') else ''}{', '.join(selected)}"]
         source = node.args.get("from_") or node.args.get("from")
@@ -97,6 +99,8 @@ class QueryWriter(Writer):
         if group := node.args.get("group"):
             if any(value for name, value in group.args.items() if name != "expressions"):
                 raise QueryError(f"{not_covered()} {group.sql(_DIALECT).strip()}")
+            if not group.expressions:
+                raise QueryError("Syntax error: GROUP BY names nothing")
             names = [one.alias_or_name for one in node.expressions]
             keys = [self._group_key(key, names) for key in group.expressions]
             pieces.append(f"GROUP BY {', '.join(keys)}")
@@ -122,7 +126,7 @@ class QueryWriter(Writer):
         # An alias goes before a column of the same name; SQLite means it the other way.
         if isinstance(key, exp.Column) and not key.table and key.name in names:
             return str(names.index(key.name) + 1)
-        return self.text(key)
+        return self.key(key)
 
     def _join(self, join: exp.Join) -> str:
         words = " ".join(

@@ -87,4 +87,10 @@ class Writer(ABC):
         direction = "DESC" if node.args.get("desc") else "ASC"
         nulls = node.args.get("nulls_first")
         where = "" if nulls is None else f" NULLS {'FIRST' if nulls else 'LAST'}"
-        return f"{self.text(node.this)} {direction}{where}"
+        return f"{self.key(node.this)} {direction}{where}"
+
+    def key(self, node: exp.Expr) -> str:
+        """Return an expression to group or order by; a number alone is a column's position."""
+        text = self.text(node)
+        is_position = isinstance(node, exp.Literal)
+        return text if is_position or not text.isdecimal() else f"CAST({text} AS INTEGER)"
