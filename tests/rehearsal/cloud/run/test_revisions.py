@@ -154,3 +154,29 @@ def test_less_than_a_processor_answers_one_request_at_a_time(cpu: str, concurren
     template = {"containers": [{"image": "a/b", "resources": {"limits": {"cpu": cpu}}}]}
     filled = with_defaults(template, default_account="worker@p.test")
     assert filled["maxInstanceRequestConcurrency"] == concurrency
+
+
+def test_of_changes_in_quick_succession_the_last_one_stays(run: Any, echo: str) -> None:
+    """Each operation ends, and the service is ready only as what was asked of it last."""
+    run.create("worker", run.template(echo))
+    bodies = [run.template(echo, env=[{"name": "X", "value": str(number)}]) for number in range(3)]
+    answers = [run.client.patch(f"{SERVICES}/worker", json=body) for body in bodies]
+    assert all("response" in run.finished(answer) for answer in answers)
+    service = run.get("worker")
+    assert service["terminalCondition"]["state"] == "CONDITION_SUCCEEDED"
+    assert service["generation"] == service["observedGeneration"] == "4"
+    assert run.environment(service["uri"])["X"] == "2"
+
+
+def test_a_change_that_a_deletion_overtakes_fails(run: Any, echo: str, expect: Expect) -> None:
+    """It neither brings the service back nor leaves anything running."""
+    run.create("worker", run.template(echo))
+    deleted = run.client.delete(f"{SERVICES}/worker")
+    changed = run.client.patch(
+        f"{SERVICES}/worker", json=run.template(echo, env=[{"name": "X", "value": "2"}])
+    )
+    assert "response" in run.finished(deleted)
+    if changed.status_code == 200:
+        assert "error" in run.finished(changed)
+    expect(run.client.get(f"{SERVICES}/worker"), 404)
+    assert expect(run.client.get("/_local/services")) == {"services": []}
