@@ -116,10 +116,16 @@ def write_secret(client: httpx.Client, done: Acknowledged, number: int) -> None:
 
 
 def write_table(client: httpx.Client, done: Acknowledged, number: int) -> None:
-    """Create a table."""
+    """Create a table and insert a row."""
     reference = {"projectId": "local-proj", "datasetId": "sales", "tableId": f"table_{number}"}
-    client.post(f"{DATASETS}/sales/tables", json={"tableReference": reference}).raise_for_status()
-    done.note(f"{DATASETS}/sales/tables/table_{number}", f"table_{number}")
+    schema = {"fields": [{"name": "id", "type": "STRING"}]}
+    body = {"tableReference": reference, "schema": schema}
+    client.post(f"{DATASETS}/sales/tables", json=body).raise_for_status()
+    url = f"{DATASETS}/sales/tables/table_{number}"
+    done.note(url, f"table_{number}")
+    row = {"rows": [{"json": {"id": f"row {number}"}}]}
+    client.post(f"{url}/insertAll", json=row).raise_for_status()
+    done.note(f"{url}/data", f"row {number}")
 
 
 def write_database(client: httpx.Client, done: Acknowledged, number: int) -> None:
