@@ -32,10 +32,9 @@ async def deletions_before(deployment: Deployment, old: ResourceState) -> list[S
             continue
         if state.protect and state is not old:
             raise DeploymentError(protected_message(state.urn), state.urn)
-        state.pending_replacement = True
         deployment.deleted[state.urn] = keys
         deployment.doomed.add(state.urn)
-        steps.append(Step(Op.DELETE_REPLACED, old=state))
+        steps.append(Step(Op.DELETE_REPLACED, old=state, makes_way=True))
     return steps
 
 

@@ -72,6 +72,9 @@ class Recorder:
         old, new = step.old, step.new
         if old is not None and self._settles(step):
             self._settled.add(id(old))
+        if old is not None and step.makes_way:
+            # Only now: what could not be deleted is there, and is not made anew beside itself.
+            old.pending_replacement = True
         if old is not None and step.op in REPLACEMENTS and not step.deleted_before:
             old.delete = True
         if new is not None and step.op not in _WITHOUT_RESULT:
@@ -139,7 +142,7 @@ class Recorder:
             return step.old is not None and step.old.pending_replacement
         if step.op is Op.DELETE_REPLACED:
             # Deleted ahead of its replacement, it stays on record until that exists.
-            return not step.subject.pending_replacement
+            return not step.makes_way
         return step.op not in _WITHOUT_RESULT
 
 

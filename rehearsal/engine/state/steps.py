@@ -74,8 +74,8 @@ class Step:
     """One step; `old` and `new` are the resource before and after it.
 
     `keys` are the properties that force a replacement, `diffs` all that differ. A step that is
-    `deleted_before` makes anew what an earlier step of this run has deleted already; one that is
-    `skipped` stands for a resource that was left out by the targets.
+    `deleted_before` makes anew what an earlier step of this run, which `makes_way`, has deleted
+    already; one that is `skipped` stands for a resource that was left out by the targets.
     """
 
     op: Op
@@ -85,6 +85,7 @@ class Step:
     diffs: tuple[str, ...] = ()
     detailed: Mapping[str, DiffKind] | None = None
     deleted_before: bool = False
+    makes_way: bool = False
     skipped: bool = False
     refreshed_as: Op | None = None
 

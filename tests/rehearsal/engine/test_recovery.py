@@ -152,3 +152,19 @@ def test_protected_resource_is_not_replaced(bench: Bench, world: World) -> None:
     with pytest.raises(auto.CommandError, match="unable to replace resource"):
         stack.up()
     assert set(world.things) == {"fake:index:Thing/one"}
+
+
+def test_original_that_could_not_make_way_is_not_forgotten(bench: Bench, world: World) -> None:
+    """A resource whose deletion ahead of its replacement fails is deleted the next time."""
+    program = 'Thing("t", name="NAME", deleteFirst=True)'
+    bench.program(program.replace("NAME", "one"))
+    stack = bench.stack()
+    stack.up()
+    bench.program(program.replace("NAME", "two"))
+    world.failing = {("delete", "t")}
+    with pytest.raises(auto.CommandError, match="cannot delete t now"):
+        stack.up()
+    assert "pendingReplacement" not in bench.resources()["t"]
+    world.failing = set()
+    stack.up()
+    assert set(world.things) == {"fake:index:Thing/two"}
