@@ -60,6 +60,12 @@ class StackRef:
         return f"{ORGANIZATION}/{self.project}/{self.name}"
 
 
+_COMPRESSIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "gzip": ("PULUMI_DIY_BACKEND_GZIP", "PULUMI_SELF_MANAGED_STATE_GZIP"),
+    "zstd": ("PULUMI_DIY_BACKEND_ZSTD", "PULUMI_SELF_MANAGED_STATE_ZSTD"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
     """What the environment says about keeping state."""
@@ -74,11 +80,11 @@ class Switches:
         Raises:
             DeclinedError: compressed state is asked for.
         """
-        for kind in ("GZIP", "ZSTD"):
-            if _is_on(environ, f"PULUMI_DIY_BACKEND_{kind}", f"PULUMI_SELF_MANAGED_STATE_{kind}"):
+        for kind, names in _COMPRESSIONS.items():
+            if _is_on(environ, *names):
                 raise DeclinedError(
-                    f"state compressed with {kind.lower()}",
-                    f"unset PULUMI_DIY_BACKEND_{kind}; it is written plain, which a real `pulumi`"
+                    f"state compressed with {kind}",
+                    f"unset {' and '.join(names)}; it is written plain, which a real `pulumi`"
                     " reads as well",
                 )
         return cls(
