@@ -166,6 +166,14 @@ def clients(local_cloud: RunningCloud) -> Iterator[Clients]:
         yield Clients(local_cloud, closing)
 
 
+@pytest.fixture(scope="module")
+def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """Such a cloud for all tests of a module, which then bear each other's resources."""
+    with running(tmp_path_factory.mktemp("shared") / "cloud") as cloud:
+        cloud.enable(*APIS)
+        yield cloud
+
+
 @pytest.fixture
 def start_cloud(tmp_path: Path) -> Callable[..., Any]:
     """Serve clouds of one data folder, one after another; each is a context manager."""

@@ -112,10 +112,10 @@ _RESOURCES: tuple[tuple[str, str, dict[str, str], Any], ...] = (
 )
 
 
-@pytest.fixture(name="world")
-def world_fixture(local_cloud: Any) -> World:
+@pytest.fixture(name="world", scope="module")
+def world_fixture(shared_cloud: Any) -> World:
     """A cloud with something to ask for."""
-    return World(local_cloud)
+    return World(shared_cloud)
 
 
 def _check(method: Method, request: RandomRequest, answer: httpx.Response) -> None:
@@ -156,7 +156,7 @@ def _send_all(world: World, rng: random.Random) -> None:
             _check(method, broken, world.send(broken))
 
 
-@settings(max_examples=5, **UNHURRIED)
+@settings(max_examples=3, **UNHURRIED)
 @given(rng=RANDOMS)
 def test_every_request_is_answered_in_googles_shape(world: World, rng: random.Random) -> None:
     """Random and damaged requests of every method get an answer of its schema or Google's error."""
@@ -165,14 +165,14 @@ def test_every_request_is_answered_in_googles_shape(world: World, rng: random.Ra
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@settings(max_examples=200, **UNHURRIED)
+@settings(max_examples=60, **UNHURRIED)
 @given(rng=RANDOMS)
 def test_many_requests_are_answered_in_googles_shape(world: World, rng: random.Random) -> None:
     """The same with many more requests, one after another on the same cloud."""
     _send_all(world, rng)
 
 
-@settings(max_examples=5, **UNHURRIED)
+@settings(max_examples=3, **UNHURRIED)
 @given(rng=RANDOMS)
 def test_an_unknown_field_is_refused_wherever_it_is(world: World, rng: random.Random) -> None:
     """A field that no message has is named in a 400, at any depth; the older APIs ignore it."""
@@ -252,7 +252,7 @@ def test_the_projects_number_is_as_good_as_its_id(world: World) -> None:
     assert asked > 15
 
 
-def test_resources_are_named_by_number_in_bodies_too(world: World, local_cloud: Any) -> None:
+def test_resources_are_named_by_number_in_bodies_too(world: World, shared_cloud: Any) -> None:
     """A subscription to a topic of the project's number is one to the topic, REST or gRPC."""
     body = {
         "topic": "projects/123456789012/topics/orders",
@@ -265,7 +265,7 @@ def test_resources_are_named_by_number_in_bodies_too(world: World, local_cloud: 
         made["topic"] == made["deadLetterPolicy"]["deadLetterTopic"] == f"{PROJECT}/topics/orders"
     )
     numbered = "projects/123456789012/topics/orders"
-    target = f"127.0.0.1:{local_cloud.cloud.pubsub_port}"
+    target = f"127.0.0.1:{shared_cloud.cloud.pubsub_port}"
     with grpc.insecure_channel(target) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         assert publisher.get_topic(topic=numbered).name == f"{PROJECT}/topics/orders"

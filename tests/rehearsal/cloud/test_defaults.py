@@ -334,10 +334,10 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_the_least_that_makes_a_resource_makes_it_whole(local_cloud: Any, kind: Kind) -> None:
+def test_the_least_that_makes_a_resource_makes_it_whole(shared_cloud: Any, kind: Kind) -> None:
     """Defaults and outputs are there, with Google's values, and nothing besides them."""
-    client: httpx.Client = local_cloud.deployer
-    local_cloud.enable("bigquery", "storage")
+    client: httpx.Client = shared_cloud.deployer
+    shared_cloud.enable("bigquery", "storage")
     client.put(f"/pubsub/v1/{PROJECT}/topics/base", json={})
     body: dict[str, Any] = {"replication": {"automatic": {}}}
     client.post(f"/secretmanager/v1/{PROJECT}/secrets", params={"secretId": "base"}, json=body)
