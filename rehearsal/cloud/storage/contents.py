@@ -73,6 +73,12 @@ class Contents:
         self.path(file).touch(mode=0o600)
         return file
 
+    def renamed(self, file: str) -> str:
+        """Give a file a new name, and return that."""
+        renamed = str(uuid.uuid4())
+        self.path(file).rename(self.path(renamed))
+        return renamed
+
     def write(self, pieces: Iterable[bytes]) -> Content:
         """Write a content."""
         file = self.new_file()

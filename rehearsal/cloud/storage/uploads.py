@@ -148,6 +148,8 @@ class Uploads:
             raise ApiError(499, "CANCELLED", "The upload was cancelled.")
         if self._clock() - session.began_at > _LIFETIME_S:
             raise ApiError(410, "NOT_FOUND", "The upload session has expired.", reason="gone")
+        if session.resource is None and not self._contents.path(session.file).exists():
+            raise not_found("Not Found")
         return session
 
     def arrived(self, session: Session) -> int:
@@ -227,10 +229,16 @@ class Uploads:
     def _finish(self, session: Session, size: int) -> JsonObject:
         with self._contents.path(session.file).open("r+b") as file:
             file.truncate(size)
-        content = self._contents.sealed(session.file)
-        resource = self._objects.put(
-            session.bucket, session.name, content, session.given, session.query
-        )
+        # From here on the file is the object's: a session that a killed process leaves is lost.
+        content = self._contents.sealed(self._contents.renamed(session.file))
+        try:
+            resource = self._objects.put(
+                session.bucket, session.name, content, session.given, session.query
+            )
+        except ApiError:
+            # The content is gone, so the session is of no use any more.
+            self._store.delete(_SESSIONS, session.upload_id)
+            raise
         self._save(session, resource=resource)
         return resource
 

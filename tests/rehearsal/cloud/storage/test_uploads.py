@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from rehearsal.cloud.storage.uploads import GRAIN_BYTES
+from rehearsal.cloud.storage.uploads import GRAIN_BYTES, Uploads
 
 BUCKETS = "/storage/storage/v1/b"
 UPLOAD = "/storage/upload/storage/v1/b/bucket-0/o"
@@ -112,6 +112,23 @@ def test_a_session_survives_a_restart(start_cloud: Any, expect: Any) -> None:
         assert len(list((cloud.cloud.data_dir / "objects").iterdir())) == 1
 
 
+def test_a_session_whose_process_died_at_its_end_is_lost(
+    start_cloud: Any, expect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object stays as it is, and the client has to begin again."""
+    with start_cloud() as cloud:
+        _make_bucket(cloud, expect)
+        address = urlsplit(begin(cloud, expect))
+        with monkeypatch.context() as patched:
+            patched.setattr(Uploads, "_save", lambda *_, **__: None)
+            expect(send(address.geturl(), 0, len(CONTENT), len(CONTENT)))
+    with start_cloud() as cloud:
+        moved = f"{cloud.base_url}{address.path}?{address.query}"
+        assert ask(moved).status_code == 404
+        read = cloud.deployer.get(f"{BUCKETS}/bucket-0/o/o?alt=media")
+        assert read.content == CONTENT
+
+
 def test_a_session_is_cancelled_unknown_or_expired(storage: Any, expect: Any) -> None:
     """499, 404 and 410: the client has to begin again."""
     address = begin(storage, expect)
@@ -147,6 +164,7 @@ def test_a_condition_is_checked_at_both_ends(storage: Any, expect: Any) -> None:
     expect(storage.deployer.post(UPLOAD, params={"name": "o"}, content=b"other"))
     expect(storage.deployer.post(UPLOAD, params=params), 412)
     expect(send(begun.headers["Location"], 0, len(CONTENT), len(CONTENT)), 412)
+    assert ask(begun.headers["Location"]).status_code == 404
     read = storage.deployer.get(f"{BUCKETS}/bucket-0/o/o?alt=media")
     assert read.content == b"other"
 
