@@ -11,7 +11,7 @@ import pytest
 import yaml
 from end_to_end.project import Rehearsal
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 SERVICES = ("tracer-publisher", "tracer-subscriber")
 # The samples' own base image cannot be pulled in a test; their sources are not what is tested here.
