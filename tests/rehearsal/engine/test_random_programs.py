@@ -278,7 +278,7 @@ def run_trial(data: st.DataObject, launcher: ZygoteLauncher) -> None:
 
 
 @pytest.mark.timeout(240)
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_state_is_true_whatever_happens(data: st.DataObject, launcher: ZygoteLauncher) -> None:
     """Nothing dangles, nothing is lost, an update settles, and a destroy leaves nothing."""
