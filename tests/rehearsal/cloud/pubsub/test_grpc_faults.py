@@ -63,7 +63,7 @@ def test_a_stream_is_refused_and_opened_again(
     received: list[bytes] = []
     pubsub.subscribe(lambda message: (received.append(message.data), message.ack()))
     pubsub.publish(b"through")
-    wait_until(lambda: received == [b"through"])
+    wait_until(lambda: b"through" in received)
     assert streams_in(local_cloud)[:2] == [(503, "reply UNAVAILABLE before"), (200, "")]
 
 
