@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import queue
 from typing import Any
 
 import pytest
 from google.api_core import exceptions, retry
+from google.pubsub_v1.types import StreamingPullRequest
 
 TOPIC = "projects/local-proj/topics/orders"
 SUBSCRIPTION = "projects/local-proj/subscriptions/orders-worker"
@@ -52,18 +54,26 @@ def streams_in(local_cloud: Any) -> list[tuple[int, str]]:
     ]
 
 
-def test_a_stream_is_refused_and_opened_again(
-    pubsub: Any, local_cloud: Any, expect: Any, wait_until: Any
-) -> None:
-    """Google's subscriber waits out that it is unavailable, and gets its message."""
+def test_a_stream_is_refused_and_opened_again(pubsub: Any, local_cloud: Any, expect: Any) -> None:
+    """The first stream is unavailable, the second one delivers."""
     pubsub.subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
     match = {"method": "*.streamingPull"}
     rule = {"match": match, "nth": [1], "reply": {"preset": "UNAVAILABLE"}}
     expect(local_cloud.deployer.put("/_local/faults", json={"rules": [rule]}))
-    received: list[bytes] = []
-    pubsub.subscribe(lambda message: (received.append(message.data), message.ack()))
     pubsub.publish(b"through")
-    wait_until(lambda: b"through" in received)
+    first = StreamingPullRequest(subscription=SUBSCRIPTION, stream_ack_deadline_seconds=10)
+
+    def open_stream() -> Any:
+        said: queue.SimpleQueue[StreamingPullRequest] = queue.SimpleQueue()
+        said.put(first)
+        # It stays open: nobody says that there is no more.
+        return pubsub.subscriber.streaming_pull(requests=iter(said.get, None), retry=None)
+
+    with pytest.raises(exceptions.ServiceUnavailable):
+        next(open_stream())
+    stream = open_stream()
+    assert next(stream).received_messages[0].message.data == b"through"
+    stream.cancel()
     assert streams_in(local_cloud)[:2] == [(503, "reply UNAVAILABLE before"), (200, "")]
 
 
