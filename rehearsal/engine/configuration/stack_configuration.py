@@ -11,6 +11,7 @@ from typing import Final
 import yaml
 
 from rehearsal.engine.configuration.project import ConfigDeclaration, Project, read_yaml
+from rehearsal.engine.configuration.yaml_text import rewritten
 from rehearsal.engine.errors import CommandFailedError
 from rehearsal.engine.files import write_atomically
 from rehearsal.engine.secrets.passphrase import Crypter
@@ -52,9 +53,9 @@ class StackSettings:
         return cls(file, read_yaml(file))
 
     def save(self) -> None:
-        """Write the file."""
-        text = yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True, width=1_000_000)
-        write_atomically(self.file, text if self.document else "{}\n")
+        """Write the file; comments in it stay."""
+        text = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        write_atomically(self.file, rewritten(text, self.document))
 
     @property
     def salt(self) -> str:
