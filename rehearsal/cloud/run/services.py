@@ -93,6 +93,9 @@ class Services:
 
     def save(self, service: JsonObject) -> JsonObject:
         """Keep a service as it now is."""
+        if not service.get("reconciling"):
+            # As JSON of proto3 goes: a flag that is off is not there.
+            service.pop("reconciling", None)
         service["etag"] = _etag()
         self._store.put(SERVICES, service["name"], service)
         return service

@@ -39,7 +39,7 @@ def test_the_outputs_are_those_the_provider_reads(run: Any, echo: str) -> None:
     assert created == {"@type": "type.googleapis.com/google.cloud.run.v2.Service"} | service
     assert service["terminalCondition"]["type"] == "Ready"
     assert service["terminalCondition"]["state"] == "CONDITION_SUCCEEDED"
-    assert service["reconciling"] is False
+    assert "reconciling" not in service
     assert service["generation"] == service["observedGeneration"] == "1"
     assert service["urls"] == [service["uri"]]
     latest = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}]
@@ -125,7 +125,7 @@ def test_a_failed_create_keeps_the_service(run: Any) -> None:
     assert "no server here" in error["message"]
     service = run.get("worker")
     assert service["terminalCondition"]["state"] == "CONDITION_FAILED"
-    assert service["reconciling"] is False
+    assert "reconciling" not in service
     assert "latestReadyRevision" not in service
     assert run.call(service["uri"]).status_code == 503
 
