@@ -198,19 +198,6 @@ def echo_source() -> str:
 
 
 @pytest.fixture
-def wait_until() -> Callable[..., None]:
-    """Wait for a condition."""
-
-    def wait(is_so: Callable[[], object], timeout_s: float = 20.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not is_so():
-            assert time.monotonic() < deadline, "timed out"
-            time.sleep(0.01)
-
-    return wait
-
-
-@pytest.fixture
 def is_alive() -> Callable[[str], bool]:
     """Tell whether a process exists and is no zombie."""
 
