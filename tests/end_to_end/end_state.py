@@ -34,6 +34,8 @@ VARYING = (
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     # Cloud Run's random part of a revision's name; its number stays.
     (re.compile(r"(-\d{5})-[a-z0-9]{3}\b"), r"\1"),
+    # How long its containers took to become healthy.
+    (re.compile(r" in \d+(\.\d+)?s\."), " in TIME."),
 )
 # A run has a subscription to the director's answers for itself alone.
 RUNS_OWN = re.compile(r"/subscriptions/completion-topic-\d{8}-")

@@ -239,6 +239,9 @@ class FileBackend:
         """Remove a stack: its checkpoint becomes the `.bak`, its history goes."""
         self._checkpoint_file(ref).remove()
         self._tags_file(ref).unlink(missing_ok=True)
+        # Entries first: whatever is cut off in the middle, no entry lacks its checkpoint.
+        for entry in self._history_folder(ref).glob(f"*{_HISTORY_SUFFIX}"):
+            entry.unlink(missing_ok=True)
         shutil.rmtree(self._history_folder(ref), ignore_errors=True)
 
     def record(self, ref: StackRef, entry: JsonObject) -> None:
