@@ -14,6 +14,7 @@ from orchestration.environments import Environment, TargetName
 from orchestration.errors import CloudUnreachable, PortTaken
 from orchestration.settings import PROJECT_DIR_VARIABLE
 from orchestration.targets.builders import Builder
+from orchestration.targets.local_provider import PROVIDER_ENDPOINTS, PROVIDER_SETTINGS, fence
 from orchestration.tls import trusted_certificates
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ CONFIRM_GRANTS_FOR_S = 0.6
 # Whom a local cloud takes for its owner; a test compares it with the cloud's own word.
 LOCAL_DEPLOYER = "user:developer@local.test"
 
-# The path under which the local cloud serves each API, and the provider's name for its endpoint.
-# Names as the official provider reads them (pulumi-gcp 10: `iamBeta` serves service accounts,
-# `resourceManager` projects).
+# The path under which the local cloud serves each API.
 API_PATHS: Mapping[str, str] = {
     "artifactregistry": "artifactregistry/v1",
     "bigquery": "bigquery/bigquery/v2",
@@ -46,45 +45,6 @@ API_PATHS: Mapping[str, str] = {
     "serviceusage": "serviceusage/v1",
     "storage": "storage/storage/v1",
 }
-PROVIDER_ENDPOINTS: Mapping[str, str] = {
-    "artifactRegistryCustomEndpoint": "artifactregistry/v1",
-    "bigQueryCustomEndpoint": "bigquery/bigquery/v2",
-    "cloudBillingCustomEndpoint": "cloudbilling/v1",
-    "cloudResourceManagerCustomEndpoint": "resourcemanager/v1",
-    "cloudRunV2CustomEndpoint": "run/v2",
-    "cloudSchedulerCustomEndpoint": "cloudscheduler/v1",
-    "firestoreCustomEndpoint": "firestore/v1",
-    "iamBetaCustomEndpoint": "iam/v1",
-    "iamCredentialsCustomEndpoint": "iamcredentials/v1",
-    "iamCustomEndpoint": "iam/v1",
-    "pubsubCustomEndpoint": "pubsub/v1",
-    "resourceManagerCustomEndpoint": "resourcemanager/v1",
-    "resourceManagerV3CustomEndpoint": "resourcemanager/v3",
-    "secretManagerCustomEndpoint": "secretmanager/v1",
-    # Calls go to v1, their operations are polled on v1beta1.
-    "serviceUsageCustomEndpoint": "serviceusage/v1beta1",
-    "storageCustomEndpoint": "storage/storage/v1",
-}
-# Settings that spare the official provider its waits and its calls to the internet.
-PROVIDER_SETTINGS: Mapping[str, Json] = {
-    # By default it waits 3 s for more grants on a project before it sets any.
-    "gcp:batching": {"enableBatching": True, "sendAfter": "1ms"},
-    "gcp:pollInterval": "100ms",
-    "gcp:skipRegionValidation": "true",
-    "gcp:disableGlobalProjectWarning": "true",
-    "gcp:addPulumiAttributionLabel": "false",
-    "gcp:disableGooglePartnerName": "true",
-    "gcp:userProjectOverride": "false",
-}
-
-
-def fence(base_url: str) -> dict[str, str]:
-    """Give the variables that keep a process from the internet: the local cloud lets nothing out.
-
-    The official provider asks Google who it is, whatever its endpoints are; without an answer it
-    waits for minutes.
-    """
-    return {"HTTPS_PROXY": base_url, "NO_PROXY": "127.0.0.1,localhost"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestration.targets.local import PROVIDER_ENDPOINTS, fence
+from orchestration.targets.local_provider import PROVIDER_ENDPOINTS, fence
 
 if TYPE_CHECKING:
     from rehearsal.cloud.control import CloudInfo

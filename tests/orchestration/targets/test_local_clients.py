@@ -11,8 +11,9 @@ import pytest
 
 from orchestration.environments import Environment
 from orchestration.settings import Settings
-from orchestration.targets.local import LocalTarget, fence
+from orchestration.targets.local import LocalTarget
 from orchestration.targets.local_clients import GCLOUD_ENDPOINTS, client_variables
+from orchestration.targets.local_provider import fence
 from rehearsal.cloud.discovery.documents import DOCUMENTS
 from rehearsal.cloud.info import CloudInfo
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.targets.local import fence
 from orchestration.targets.local_clients import gcloud_variables
+from orchestration.targets.local_provider import fence
 from rehearsal.cloud.info import CloudInfo
 
 GCLOUD = shutil.which("gcloud")
