@@ -7,8 +7,9 @@ on the way out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from rehearsal.engine.errors import DeploymentError
@@ -176,7 +177,7 @@ class ProviderHost:
         """Make a resource."""
         if not self._is_ready():
             return "", {}
-        try:
+        with _marking_secrets(state):
             result: CreateResult = await self._answer(
                 self._provider.create(
                     urn=state.urn,
@@ -187,9 +188,6 @@ class ProviderHost:
                 ),
                 timeout_s=state.timeout("create"),
             )
-        except ResourceInitFailedError as error:
-            error.outputs = secretive(state, error.outputs)  # type: ignore[assignment]
-            raise
         if not result.id and not preview:
             raise ProviderError("the provider returned no id for the new resource")
         return result.id, secretive(state, result.outputs)
@@ -200,7 +198,7 @@ class ProviderHost:
         """Change a resource."""
         if not self._is_ready():
             return {}
-        try:
+        with _marking_secrets(new):
             outputs = await self._answer(
                 self._provider.update(
                     urn=new.urn,
@@ -214,9 +212,6 @@ class ProviderHost:
                 ),
                 timeout_s=new.timeout("update"),
             )
-        except ResourceInitFailedError as error:
-            error.outputs = secretive(new, error.outputs)  # type: ignore[assignment]
-            raise
         return secretive(new, outputs)
 
     async def read(
@@ -365,6 +360,16 @@ def with_secret_outputs(
         if key in marked and key != "id":
             marked[key] = as_secret(marked[key])
     return marked
+
+
+@contextlib.contextmanager
+def _marking_secrets(state: ResourceState) -> Iterator[None]:
+    """Mark what is secret in the outputs of a resource that its provider could only begin."""
+    try:
+        yield
+    except ResourceInitFailedError as error:
+        error.outputs = secretive(state, error.outputs)  # type: ignore[assignment]
+        raise
 
 
 def secretive(state: ResourceState, outputs: Mapping[str, EngineValue]) -> EngineProperties:

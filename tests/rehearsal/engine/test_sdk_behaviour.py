@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,11 +53,9 @@ def test_program_that_prints_a_lot_loses_no_line(bench: Bench) -> None:
     assert "x" * 200_000 in text
 
 
-def test_second_update_is_refused_while_the_first_goes_on(
-    bench: Bench, world: World, tmp_path: Path
-) -> None:
-    """The Automation API raises its own error for it, and the first update does not notice."""
-    gate = tmp_path / "gate"
+@contextmanager
+def update_under_way(bench: Bench, world: World, gate: Path) -> Iterator[auto.Stack]:
+    """Hold an update in the middle of a creation; see that it succeeds in the end."""
     bench.program(f'Thing("slow", name="slow", wait="{gate}")')
     stack = bench.stack()
     first: list[auto.UpResult] = []
@@ -63,18 +63,28 @@ def test_second_update_is_refused_while_the_first_goes_on(
     thread.start()
     try:
         wait_until(lambda: world.done("create") == ["slow"])
-        for operation in (stack.up, stack.refresh, stack.destroy):
-            with pytest.raises(auto.ConcurrentUpdateError, match="currently locked by 1 lock"):
-                operation()
+        yield stack
     finally:
         gate.touch()
         thread.join()
     assert first[0].summary.result == "succeeded"
+
+
+def test_second_update_is_refused_while_the_first_goes_on(
+    bench: Bench, world: World, tmp_path: Path
+) -> None:
+    """The Automation API raises its own error for it, and the first update does not notice."""
+    with update_under_way(bench, world, tmp_path / "gate") as stack:
+        for operation in (stack.up, stack.refresh, stack.destroy):
+            with pytest.raises(auto.ConcurrentUpdateError, match="currently locked by 1 lock"):
+                operation()
     assert set(bench.resources()) == {"demo-dev", "slow"}
 
 
 RACER = """
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from rehearsal.engine.backend.locks import held
@@ -141,17 +151,6 @@ def test_cancel_breaks_the_lock_and_leaves_the_update_alone(
     bench: Bench, world: World, tmp_path: Path
 ) -> None:
     """As the real engine's: no process is told, and the next update may begin."""
-    gate = tmp_path / "gate"
-    bench.program(f'Thing("slow", name="slow", wait="{gate}")')
-    stack = bench.stack()
-    first: list[auto.UpResult] = []
-    thread = threading.Thread(target=lambda: first.append(stack.up()))
-    thread.start()
-    try:
-        wait_until(lambda: world.done("create") == ["slow"])
+    with update_under_way(bench, world, tmp_path / "gate") as stack:
         stack.cancel()
         assert stack.refresh().summary.result == "succeeded"
-    finally:
-        gate.touch()
-        thread.join()
-    assert first[0].summary.result == "succeeded"
